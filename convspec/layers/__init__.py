@@ -1,0 +1,40 @@
+"""The layer kinds, one family a file; a kind is known once its class stands in one of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from convspec.base import one_of
+from convspec.layers.layer import Layer
+
+for _family in iter_modules(__path__, prefix=f"{__name__}."):
+    import_module(_family.name)
+
+from convspec.layers.activations import Relu, Sigmoid, Tanh
+from convspec.layers.convolution import Convolution
+from convspec.layers.dropout import Dropout
+from convspec.layers.fully_connected import FullyConnected
+from convspec.layers.pooling import Pooling
+from convspec.layers.repeat import Repeat
+
+if TYPE_CHECKING:
+    AnyLayer = Layer
+else:
+    AnyLayer = one_of(Layer, what="layer")
+
+Repeat.model_rebuild(_types_namespace={"AnyLayer": AnyLayer})
+
+__all__ = [
+    "AnyLayer",
+    "Convolution",
+    "Dropout",
+    "FullyConnected",
+    "Layer",
+    "Pooling",
+    "Relu",
+    "Repeat",
+    "Sigmoid",
+    "Tanh",
+]

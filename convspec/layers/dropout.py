@@ -1,0 +1,18 @@
+"""Dropout: in training, values fall out at random."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from convspec.base import Fraction
+from convspec.layers.layer import Layer
+
+
+class Dropout(Layer):
+    """In training each value becomes 0 with probability `rate`, and the rest are divided by 1 - `rate` (Srivastava et al. 2014)."""
+
+    kind: ClassVar[str] = "dropout"
+
+    rate: Fraction = Field(0.5, description="The share of values that fall out.")

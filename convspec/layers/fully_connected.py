@@ -1,0 +1,38 @@
+"""Fully connected: every value votes for every neuron with its own weight."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+from pydantic import Field
+
+from convspec.base import Count, Matrix, Shape, Vector
+from convspec.layers.layer import Parameter, Reach, WeightedLayer
+
+
+class FullyConnected(WeightedLayer):
+    """Weighted sums of all values; a picture is flattened first (channel by channel, row by row)."""
+
+    kind: ClassVar[str] = "fully_connected"
+
+    neurons: Count = Field(description="Number of neurons; the last layer has one for each class.")
+    weights: Matrix | None = Field(None, description="One row for each neuron, with a weight for each input.")
+    biases: Vector | None = Field(None, description="One constant for each neuron.")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (self.neurons,)
+
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
+        inputs = prod(shape)
+        form = (self.neurons, inputs)
+        weight = Parameter("weight", form, "he", inputs=inputs, given=self.weights, trainable=self.trainable)
+        if not self.bias:
+            return (weight,)
+        return (weight, Parameter("bias", (self.neurons,), "zeros", given=self.biases, trainable=self.trainable))
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return self.neurons * prod(shape)
+
+    def reach(self, shape: Shape) -> Reach:
+        return Reach((shape[1], shape[2])) if len(shape) == 3 else Reach()

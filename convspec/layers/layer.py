@@ -1,0 +1,89 @@
+"""What a layer kind declares: its fields, its output shape, its parameters, its cost and how far it sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field
+
+from convspec.base import Name, Option, Shape
+
+Numbers = tuple["Numbers | float", ...]
+"""Nested tuples of numbers: a vector, a matrix, a stack of matrices, ..."""
+
+
+class ShapeError(Exception):
+    """What came in does not suit the layer. `field` names the field at fault, or is empty for the layer as a whole."""
+
+    def __init__(self, message: str, *, hint: str, field: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint, self.field = message, hint, field
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A trainable array of a layer: what it is called, its shape, and the values it starts with.
+
+    `initial` is the rule for the first values: `he` draws from a normal distribution of variance 2 / `inputs`
+    (He et al. 2015, "Delving Deep into Rectifiers"), `zeros` and `ones` are constants; `given` overrides it.
+    """
+
+    name: str
+    shape: Shape
+    initial: Literal["he", "zeros", "ones"]
+    inputs: int = 1
+    given: Numbers | None = None
+    trainable: bool = True
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far one output value sees into the layer's input, and how far apart neighbouring outputs look: (height, width)."""
+
+    window: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+
+
+class Layer(Option):
+    """A layer of a network. Shapes are of one example: (channels, height, width) or (values,)."""
+
+    name: Name | None = Field(None, description="What the layer is called in paths, tables and errors.")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape that comes out; raises ShapeError where `shape` does not suit."""
+        return shape
+
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
+        """The trainable arrays for an input of this shape."""
+        return ()
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiplications followed by an addition that one example costs in the forward direction."""
+        return 0
+
+    def reach(self, shape: Shape) -> Reach:
+        """What one output value sees of the input."""
+        return Reach()
+
+
+class WeightedLayer(Layer):
+    """A layer with parameters, which may be drawn in the file and kept as they are."""
+
+    bias: bool = Field(True, description="Whether a trainable constant is added to every output.")
+    trainable: bool = Field(True, description="Whether training changes the parameters.")
+
+
+def picture(shape: Shape, layer: str) -> tuple[int, int, int]:
+    """(channels, height, width) of a shape; raises ShapeError where it is a flat list of values."""
+    if len(shape) != 3:
+        raise ShapeError(
+            f"{layer} needs a picture (channels x height x width)",
+            hint="Put it before the first fully_connected layer, which flattens the picture.",
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def by(shape: tuple[int, ...]) -> str:
+    """A shape as people write it: `16 x 8 x 8`."""
+    return " x ".join(str(extent) for extent in shape)
