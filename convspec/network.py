@@ -1,0 +1,96 @@
+"""The layers of a network in the order in which they run, each with its unique name and its place in the file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from convspec.layers import Layer, Repeat
+
+Location = tuple[str | int, ...]
+"""The keys and positions that lead from the top of a file to a value."""
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What naming needs to know of a layer, however it is written."""
+
+    kind: str
+    name: str | None
+    times: int = 1
+    children: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer that runs, its name, and where it stands in the file (several stand in one place inside a `repeat`)."""
+
+    name: str
+    layer: Layer
+    location: Location
+
+
+def place(network: Sequence[Layer]) -> tuple[Placed, ...]:
+    """The layers that run, repeats written out. Names may collide: `repeated_names` tells."""
+    walked = _walk(network, ("network",), _outline_of_layer)
+    return tuple(Placed(name, layer, location) for name, layer, location in walked if not isinstance(layer, Repeat))
+
+
+def repeated_names(placed: Sequence[Placed]) -> tuple[Placed, ...]:
+    """Layers whose name an earlier one already has."""
+    seen: set[str] = set()
+    return tuple(one for one in placed if one.name in seen or seen.add(one.name))  # type: ignore[func-returns-value]
+
+
+def locations(raw_network: object) -> dict[str, Location]:
+    """Where each named layer of an unchecked network stands; a `repeat` goes by its own name too."""
+    if not isinstance(raw_network, list):
+        return {}
+    found: dict[str, Location] = {}
+    for name, _, location in _walk(raw_network, ("network",), _outline_of_raw):
+        found.setdefault(name, location)
+    return found
+
+
+def _walk(
+    entries: Sequence[Entry], at: Location, outline: Callable[[Any], Outline]
+) -> Iterator[tuple[str, Entry, Location]]:
+    counts: Counter[str] = Counter()
+    yield from _named(entries, at, outline, counts, "")
+
+
+def _named(  # noqa: PLR0913 - the recursion carries its whole state in its arguments
+    entries: Sequence[Any], at: Location, outline: Callable[[Any], Outline], counts: Counter[str], suffix: str
+) -> Iterator[tuple[str, Any, Location]]:
+    for index, entry in enumerate(entries):
+        what, location = outline(entry), (*at, index)
+        counts[what.kind] += 1
+        yield (what.name + suffix if what.name else f"{what.kind}_{counts[what.kind]}"), entry, location
+        for turn in range(1, what.times + 1 if what.children else 1):
+            inner = f"{suffix}_{turn}" if what.times > 1 else suffix
+            yield from _named(what.children, (*location, what.kind, "layers"), outline, counts, inner)
+
+
+def _outline_of_layer(layer: Layer) -> Outline:
+    if isinstance(layer, Repeat):
+        return Outline(layer.kind, layer.name, layer.times, layer.layers)
+    return Outline(layer.kind, layer.name)
+
+
+def _outline_of_raw(entry: object) -> Outline:
+    if not isinstance(entry, Mapping) or len(entry) != 1:
+        return Outline(str(entry), None)
+    kind, fields = next(iter(entry.items()))
+    if not isinstance(fields, Mapping):
+        return Outline(str(kind), None)
+    name, times, layers = fields.get("name"), fields.get("times", 1), fields.get("layers", [])
+    return Outline(
+        str(kind),
+        name if isinstance(name, str) else None,
+        times if isinstance(times, int) and 1 <= times <= 1000 else 1,
+        layers if isinstance(layers, list) else (),
+    )
