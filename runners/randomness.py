@@ -1,0 +1,18 @@
+"""Independent streams of random numbers, all following from the one seed of a pipeline."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import numpy as np
+
+
+def stream(seed: int, *purpose: str | int) -> np.random.Generator:
+    """The generator for one purpose: `stream(7, "dropout", "dropout_1", epoch, batch)`.
+
+    Streams of different purposes are independent, and none depends on what was drawn from another, so training can go on
+    from any step without replaying the ones before.
+    """
+    digest = sha256("\x1f".join(str(part) for part in purpose).encode()).digest()
+    words = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=words)))
