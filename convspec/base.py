@@ -65,8 +65,7 @@ def _extent_form(value: object) -> str:
 
 
 Extent = Annotated[
-    Annotated[Count, Tag("number")]
-    | Annotated[tuple[Count, Count], BeforeValidator(tuples), Tag("pair")],
+    Annotated[Count, Tag("number")] | Annotated[tuple[Count, Count], BeforeValidator(tuples), Tag("pair")],
     Discriminator(_extent_form),
 ]
 """A size, window or stride: one whole number for both directions, or [height, width]."""
@@ -102,9 +101,7 @@ class _OptionForm:
     def __init__(self, options: tuple[type[Option], ...]) -> None:
         self.options = options
 
-    def __get_pydantic_json_schema__(
-        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         bodies = handler(core_schema)["oneOf"]
         names = [option.kind for option in self.options if option.needs_no_fields()]
         mappings = []

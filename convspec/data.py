@@ -36,7 +36,9 @@ class Split(Spec):
     """Shares of the examples that are kept from training; each class is split alike."""
 
     validation: Fraction = Field(0.1, description="Share by which epochs are judged.")
-    test: Fraction = Field(0.2, description="Share for the final figures; ignored where a source brings its own test set.")
+    test: Fraction = Field(
+        0.2, description="Share for the final figures; ignored where a source brings its own test set."
+    )
 
     @model_validator(mode="after")
     def leaves_something_to_train_on(self) -> Split:
@@ -49,7 +51,7 @@ class Split(Spec):
 class DataSource(Spec, ABC):
     """A source of labelled pictures."""
 
-    split: Split = Field(Split(), description="How the examples are divided.")  # type: ignore[call-arg]
+    split: Split = Field(Split(), description="How the examples are divided.")
 
     @abstractmethod
     def describe(self, folder: Path) -> Description:
@@ -160,7 +162,7 @@ class XsAndOs(DataSource):
 
     source: Literal["xs_and_os"]
     examples: Count = Field(1000, description="Number of pictures, half of them X.", ge=2, le=1_000_000)
-    tricks: Tricks = Field(Tricks(), description="The trickier cases.")  # type: ignore[call-arg]
+    tricks: Tricks = Field(Tricks(), description="The trickier cases.")
     noise: NotNegative = Field(0.0, description="Standard deviation of what is added to every pixel.", le=2)
 
     def describe(self, folder: Path) -> Description:
@@ -171,13 +173,13 @@ class FourPixels(DataSource):
     """The camera of four pixels: 2 x 2 pictures, -1 black to +1 white, that are solid, vertical, diagonal or horizontal."""
 
     source: Literal["four_pixels"]
-    examples: Count = Field(8, description="Number of pictures; the first 8 are every possible one.", ge=8, le=1_000_000)
+    examples: Count = Field(
+        8, description="Number of pictures; the first 8 are every possible one.", ge=8, le=1_000_000
+    )
     noise: NotNegative = Field(0.0, description="Standard deviation of what is added to every pixel.", le=2)
 
     def describe(self, folder: Path) -> Description:
         return Description((1, 2, 2), ("solid", "vertical", "diagonal", "horizontal"), low=-1.0)
 
 
-AnySource = Annotated[
-    Digits | FashionMnist | Idx | Arrays | XsAndOs | FourPixels, Field(discriminator="source")
-]
+AnySource = Annotated[Digits | FashionMnist | Idx | Arrays | XsAndOs | FourPixels, Field(discriminator="source")]

@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from convspec.base import options_of
 from convspec.layers import Layer, Repeat
 
 Location = tuple[str | int, ...]
 """The keys and positions that lead from the top of a file to a value."""
+
+KINDS = frozenset(layer.kind for layer in options_of(Layer))
 
 Entry = TypeVar("Entry")
 
@@ -40,6 +43,11 @@ def place(network: Sequence[Layer]) -> tuple[Placed, ...]:
     return tuple(Placed(name, layer, location) for name, layer, location in walked if not isinstance(layer, Repeat))
 
 
+def layer_count(network: Sequence[Layer]) -> int:
+    """The number of layers that run, without writing repeats out."""
+    return sum(layer.times * layer_count(layer.layers) if isinstance(layer, Repeat) else 1 for layer in network)
+
+
 def repeated_names(placed: Sequence[Placed]) -> tuple[Placed, ...]:
     """Layers whose name an earlier one already has."""
     seen: set[str] = set()
@@ -51,8 +59,9 @@ def locations(raw_network: object) -> dict[str, Location]:
     if not isinstance(raw_network, list):
         return {}
     found: dict[str, Location] = {}
-    for name, _, location in _walk(raw_network, ("network",), _outline_of_raw):
-        found.setdefault(name, location)
+    for name, entry, location in _walk(raw_network, ("network",), _outline_of_raw):
+        if _outline_of_raw(entry).kind in KINDS:
+            found.setdefault(name, location)
     return found
 
 
@@ -63,14 +72,14 @@ def _walk(
     yield from _named(entries, at, outline, counts, "")
 
 
-def _named(  # noqa: PLR0913 - the recursion carries its whole state in its arguments
+def _named(
     entries: Sequence[Any], at: Location, outline: Callable[[Any], Outline], counts: Counter[str], suffix: str
 ) -> Iterator[tuple[str, Any, Location]]:
     for index, entry in enumerate(entries):
         what, location = outline(entry), (*at, index)
         counts[what.kind] += 1
         yield (what.name + suffix if what.name else f"{what.kind}_{counts[what.kind]}"), entry, location
-        for turn in range(1, what.times + 1 if what.children else 1):
+        for turn in range(1, max(what.times, 1) + 1 if what.children else 1):
             inner = f"{suffix}_{turn}" if what.times > 1 else suffix
             yield from _named(what.children, (*location, what.kind, "layers"), outline, counts, inner)
 
@@ -91,6 +100,6 @@ def _outline_of_raw(entry: object) -> Outline:
     return Outline(
         str(kind),
         name if isinstance(name, str) else None,
-        times if isinstance(times, int) and 1 <= times <= 1000 else 1,
+        min(times, 2) if isinstance(times, int) else 1,
         layers if isinstance(layers, list) else (),
     )

@@ -26,6 +26,7 @@ class Pipeline(Spec):
     data: AnySource = Field(description="Where the pictures come from.")
     network: Network = Field(description="The layers in order.")
     training: Training | None = Field(
-        None, description="How the network is trained; left out, it is used as it stands, and every example is a test."
+        None,
+        description="How the network is trained; left out, it is used as it stands, and every example is a test.",
     )
     seed: CountOrZero = Field(1, description="The one number that everything random follows from.", le=2**63 - 1)

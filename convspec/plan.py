@@ -10,9 +10,11 @@ from convspec.base import Shape
 from convspec.data import Description
 from convspec.layers import Layer
 from convspec.layers.layer import Numbers, Parameter, ShapeError, by
-from convspec.network import Location, Placed, place, repeated_names
+from convspec.network import Location, Placed, layer_count, place, repeated_names
 from convspec.training import Training
 
+MOST_LAYERS = 5000
+"""Layers, repeats written out, beyond which a network is refused."""
 VALUE_BYTES = 4
 """Bytes of one float32."""
 
@@ -91,10 +93,19 @@ class Plan:
 
 def plan(network: Sequence[Layer], data: Description) -> Plan:
     """Follows one example through the network. Raises PlanError at the first layer that does not fit."""
+    count = layer_count(network)
+    if count > MOST_LAYERS:
+        raise PlanError(
+            ("network",),
+            f"the network has {count:,} layers; {MOST_LAYERS:,} is the most",
+            hint="Repeat fewer times.",
+        )
     placed = place(network)
     for twice in repeated_names(placed):
         raise PlanError(
-            twice.location, f"a second layer is called {twice.name}", hint="Give it another name; names must be unique."
+            twice.location,
+            f"a second layer is called {twice.name}",
+            hint="Give it another name; names must be unique.",
         )
     layers: list[LayerPlan] = []
     for one in placed:
@@ -110,10 +121,8 @@ def _plan_layer(one: Placed, before: list[LayerPlan], data: Description) -> Laye
         output = layer.output_shape(shape)
     except ShapeError as error:
         location = (*one.location, layer.kind, error.field) if error.field else one.location
-        trail = ", ".join([f"data {by(data.shape)}", *(f"{each.name} {by(each.output_shape)}" for each in before)])
-        raise PlanError(
-            location, f"{one.name}: {error.message}. The shapes that lead here: {trail}", hint=error.hint
-        ) from None
+        trail = " -> ".join([f"data {by(data.shape)}", *(f"{each.name} {by(each.output_shape)}" for each in before)])
+        raise PlanError(location, f"{error.message}. The shapes that lead here: {trail}", hint=error.hint) from None
     parameters = layer.parameters(shape)
     for parameter in parameters:
         _check_given(one, parameter)
@@ -145,7 +154,7 @@ def _check_given(one: Placed, parameter: Parameter) -> None:
         got = "rows of different lengths" if found is None else by(found)
         raise PlanError(
             (*one.location, one.layer.kind, field),
-            f"{one.name}: {field} must be {by(parameter.shape)}. Got {got}",
+            f"must be {by(parameter.shape)}. Got {got}",
             hint="One row for each neuron, or one matrix for each feature (for several channels, one matrix a channel).",
         )
 
@@ -168,6 +177,6 @@ def _check_votes(layers: list[LayerPlan], data: Description) -> None:
         field = (last.kind, "neurons") if last.kind == "fully_connected" else ()
         raise PlanError(
             (*last.location, *field),
-            f"{last.name}: the network ends with {by(last.output_shape)} values, but the data has {len(data.classes)} classes",
+            f"the network ends with {by(last.output_shape)} values, but the data has {len(data.classes)} classes",
             hint=f"End with `fully_connected: {{neurons: {len(data.classes)}}}`.",
         )

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from convspec.base import Count, CountOrZero, Extent, Matrix, Shape, Vector, pair, sequence
-from convspec.layers.layer import Parameter, Reach, ShapeError, WeightedLayer, by, picture
+from convspec.layers.layer import Numbers, Parameter, Reach, ShapeError, WeightedLayer, by, picture
 
 
 def _padding_form(value: object) -> str:
@@ -49,7 +49,8 @@ class Convolution(WeightedLayer):
         description="Zeros around the picture: `valid` none, `same` as many as keep its size at stride 1, or a number of pixels.",
     )
     average: bool = Field(
-        False, description="Divide each sum by the number of values in the feature, so that a perfect match is 1."
+        False,
+        description="Divide each sum by the number of values in the feature, so that a perfect match is 1.",
     )
     weights: Annotated[tuple[Feature, ...], BeforeValidator(sequence)] | None = Field(
         None, description="The features, drawn as matrices; left out, they are drawn at random."
@@ -86,13 +87,16 @@ class Convolution(WeightedLayer):
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         channels = shape[0]
         form = (self.features, channels, *pair(self.size))
-        given = self.weights
-        if given is not None and channels == 1:
-            given = tuple(feature if _feature_form(feature) == "stack" else (feature,) for feature in given)  # type: ignore[assignment]
+        given: Numbers | None = self.weights
+        if self.weights is not None and channels == 1:
+            given = tuple(feature if _feature_form(feature) == "stack" else (feature,) for feature in self.weights)
         weight = Parameter("weight", form, "he", inputs=prod(form[1:]), given=given, trainable=self.trainable)
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.features,), "zeros", given=self.biases, trainable=self.trainable))
+        return (
+            weight,
+            Parameter("bias", (self.features,), "zeros", given=self.biases, trainable=self.trainable),
+        )
 
     def multiply_adds(self, shape: Shape) -> int:
         return prod(self.output_shape(shape)) * shape[0] * prod(pair(self.size))

@@ -29,7 +29,10 @@ class FullyConnected(WeightedLayer):
         weight = Parameter("weight", form, "he", inputs=inputs, given=self.weights, trainable=self.trainable)
         if not self.bias:
             return (weight,)
-        return (weight, Parameter("bias", (self.neurons,), "zeros", given=self.biases, trainable=self.trainable))
+        return (
+            weight,
+            Parameter("bias", (self.neurons,), "zeros", given=self.biases, trainable=self.trainable),
+        )
 
     def multiply_adds(self, shape: Shape) -> int:
         return self.neurons * prod(shape)

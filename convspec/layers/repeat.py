@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from convspec.layers import AnyLayer
 
 
-
 class Repeat(Layer):
     """The same stack of layers several times in a row, each time with parameters of its own."""
 
