@@ -1,4 +1,4 @@
-"""Where the pictures come from: one class a source, told apart by `source`, each described without being opened where it can be."""
+"""Where the pictures come from: one class a source, told apart by `source`, described without being opened."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from convspec import headers
 from convspec.base import Count, Fraction, NotNegative, Shape, Spec, tuples
 
 DIGITS = tuple("0123456789")
@@ -51,7 +50,7 @@ class Split(Spec):
 class DataSource(Spec, ABC):
     """A source of labelled pictures."""
 
-    split: Split = Field(Split(), description="How the examples are divided.")
+    split: Split = Field(default_factory=Split, description="How the examples are divided.")
 
     @abstractmethod
     def describe(self, folder: Path) -> Description:
@@ -120,9 +119,13 @@ class Idx(FileSource):
         return self
 
     def stored_shape(self, folder: Path) -> Shape:
+        from convspec import headers
+
         return headers.idx_shape(folder / self.images)
 
     def stored_classes(self, folder: Path) -> int:
+        from convspec import headers
+
         return headers.idx_classes(folder / self.labels)
 
 
@@ -142,9 +145,13 @@ class Arrays(FileSource):
         return self
 
     def stored_shape(self, folder: Path) -> Shape:
+        from convspec import headers
+
         return headers.array_shape(folder / self.images, "images")
 
     def stored_classes(self, folder: Path) -> int:
+        from convspec import headers
+
         return headers.array_classes(folder / (self.labels or self.images), "labels")
 
 
@@ -162,7 +169,7 @@ class XsAndOs(DataSource):
 
     source: Literal["xs_and_os"]
     examples: Count = Field(1000, description="Number of pictures, half of them X.", ge=2, le=1_000_000)
-    tricks: Tricks = Field(Tricks(), description="The trickier cases.")
+    tricks: Tricks = Field(default_factory=Tricks, description="The trickier cases.")
     noise: NotNegative = Field(0.0, description="Standard deviation of what is added to every pixel.", le=2)
 
     def describe(self, folder: Path) -> Description:

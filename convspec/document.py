@@ -201,7 +201,7 @@ class _Reader:
                     values[key], key_marks[key] = item, (source.key_marks or {})[key]
 
     def _aliased(self, event: yaml.AliasEvent, mark: Mark) -> Node:
-        known = self.anchors.get(event.anchor)
+        known = self.anchors.get(event.anchor or "")
         if known is None:
             self._stop(mark, f"*{event.anchor} has no anchor &{event.anchor} before it.", "")
             raise AssertionError

@@ -38,6 +38,11 @@ class Problem:
     hint: str = ""
     source: str = ""
 
+    def plain(self) -> dict[str, str | int]:
+        """The problem for `--json`."""
+        keys = ("file", "line", "column", "path", "message", "hint")
+        return {key: getattr(self, key) for key in keys}
+
     def __str__(self) -> str:
         """`FILE:LINE:COLUMN  PATH  message hint`, then the source line with a caret under the place."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

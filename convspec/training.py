@@ -75,8 +75,8 @@ class Training(Spec):
 
     epochs: Count = Field(description="Times that every training example is seen.")
     batch: Count = Field(32, description="Examples for each step of the optimizer.")
-    cost: AnyCost = Field(CrossEntropy(), description="What a wrong answer costs.")
-    optimizer: AnyOptimizer = Field(Adam(), description="How parameters follow the gradient.")
+    cost: AnyCost = Field(default_factory=CrossEntropy, description="What a wrong answer costs.")
+    optimizer: AnyOptimizer = Field(default_factory=Adam, description="How parameters follow the gradient.")
     patience: Count | None = Field(
         None, description="Stop after this many epochs without a lower cost on the validation examples."
     )

@@ -7,24 +7,25 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from convspec.base import one_of
-from convspec.layers.layer import Layer
-
-for _family in iter_modules(__path__, prefix=f"{__name__}."):
-    import_module(_family.name)
-
+from convspec.layers import repeat
 from convspec.layers.activations import Relu, Sigmoid, Tanh
 from convspec.layers.convolution import Convolution
 from convspec.layers.dropout import Dropout
 from convspec.layers.fully_connected import FullyConnected
+from convspec.layers.layer import Layer
 from convspec.layers.pooling import Pooling
 from convspec.layers.repeat import Repeat
+
+for _family in iter_modules(__path__, prefix=f"{__name__}."):
+    import_module(_family.name)
 
 if TYPE_CHECKING:
     AnyLayer = Layer
 else:
     AnyLayer = one_of(Layer, what="layer")
 
-Repeat.model_rebuild(_types_namespace={"AnyLayer": AnyLayer})
+# A repeat holds layers of every kind; its annotation is resolved in its own module, when it is first needed.
+repeat.AnyLayer = AnyLayer  # type: ignore[attr-defined]
 
 __all__ = [
     "AnyLayer",

@@ -11,7 +11,10 @@ from convspec.layers.layer import Layer
 
 
 class Dropout(Layer):
-    """In training each value becomes 0 with probability `rate`, and the rest are divided by 1 - `rate` (Srivastava et al. 2014)."""
+    """In training each value becomes 0 with probability `rate`; the rest are divided by 1 - `rate`.
+
+    Source: Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
+    """
 
     kind: ClassVar[str] = "dropout"
 

@@ -1,0 +1,45 @@
+"""`convspec list`: shipped pipelines and recorded runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from convspec import shipped
+from runners.cli.output import echo, echo_error, echo_json, json_option, table, tracking_option
+
+
+@click.command("list")
+@click.option(
+    "--most", type=click.IntRange(min=1), default=20, show_default=True, help="How many runs, the newest first."
+)
+@tracking_option
+@json_option
+def command(most: int, tracking_uri: str | None, as_json: bool) -> None:
+    """List shipped pipelines and recorded runs."""
+    from runners.tracking.orphans import sweep
+    from runners.tracking.runs import list_runs, open_store, store_exists
+
+    home = Path.cwd()
+    for orphan in sweep(home):
+        echo_error(orphan)
+    runs = list_runs(open_store(tracking_uri, home), most) if store_exists(tracking_uri, home) else []
+    pipelines = [{"name": name, "purpose": shipped.purpose(name)} for name in shipped.names()]
+    if as_json:
+        echo_json({"pipelines": pipelines, "runs": [vars(run) for run in runs]})
+        return
+    echo(table(["pipeline", "purpose"], [[each["name"], each["purpose"]] for each in pipelines], text_columns=(0, 1)))
+    echo("")
+    if not runs:
+        echo("No runs yet in this folder's store. Begin with: convspec run digits")
+        return
+    rows = [
+        [run.run_id, run.experiment, run.status, run.started, _figure(run.seconds, ".1f"), _figure(run.accuracy, ".4f")]
+        for run in runs
+    ]
+    echo(table(["run", "experiment", "status", "started", "seconds", "accuracy/test"], rows, text_columns=(0, 1, 2, 3)))
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

@@ -1,0 +1,75 @@
+"""What commands print: text for people, one JSON object for programs, tables that line up."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+setting_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a value of the file, such as training.epochs=3.",
+)
+tracking_option = click.option(
+    "--tracking-uri", metavar="URI", help="MLflow store; mlflow.db in this folder by default."
+)
+
+
+def echo(text: str) -> None:
+    """A line on standard output."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def echo_error(text: str) -> None:
+    """A line on standard error."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def echo_json(value: Any) -> None:
+    """The one JSON object of a `--json` command; a number that is not finite is null."""
+    echo(json.dumps(_finite(value), ensure_ascii=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: Sequence[int] = (0,)) -> str:
+    """Columns that line up: text to the left, numbers to the right; a `-` row becomes a rule."""
+    widths = [max(len(row[i]) for row in [header, *rows] if len(row) > i) for i in range(len(header))]
+    lines = []
+    for row in [header, ["-"], *rows]:
+        if list(row) == ["-"]:
+            lines.append("  ".join("-" * width for width in widths))
+            continue
+        cells = [
+            cell.ljust(width) if index in text_columns else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes as people read it: 2,048 is `2.0 KiB`."""
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"

@@ -1,0 +1,87 @@
+"""What is shown while a network trains: a bar on a terminal, a line for each epoch elsewhere; always on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from runners.training.checkpoint import Checkpoint
+    from runners.training.loop import Epoch, Progress, Trainer
+
+REDRAW_SECONDS = 0.05
+"""The bar is not moved more often than this."""
+
+
+def epoch_line(epoch: Epoch, total: int) -> str:
+    """One epoch in words."""
+    parts = [f"epoch {epoch.number:>{len(str(total))}}/{total}", f"cost {epoch.cost_training:.4f}"]
+    parts.append(f"accuracy {epoch.accuracy_training:.4f}")
+    if epoch.cost_validation is not None:
+        parts.append(f"validation cost {epoch.cost_validation:.4f}  accuracy {epoch.accuracy_validation:.4f}")
+    return "  ".join([*parts, f"{epoch.seconds:.2f} s"])
+
+
+class PlainProgress:
+    """A line for each epoch."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def on_start(self, trainer: Trainer) -> None:
+        self.total = trainer.training.epochs
+
+    def on_batch(self, progress: Progress) -> None:
+        """Batches are too many for lines."""
+
+    def on_epoch(self, epoch: Epoch, checkpoint: Callable[[], Checkpoint]) -> None:
+        sys.stderr.write(f"{epoch_line(epoch, self.total)}\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+class BarProgress:
+    """A bar over all batches of all epochs, with the last epoch's figures beside it."""
+
+    def __init__(self) -> None:
+        self.bar: Bar | None = None
+        self.task: Any = None
+        self.total = self.batches = 0
+        self.drawn = 0.0
+
+    def on_start(self, trainer: Trainer) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.total, self.batches = trainer.training.epochs, trainer.batches
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=Console(stderr=True), auto_refresh=False)
+        self.bar.start()
+        self.task = self.bar.add_task(f"epoch 1/{self.total}", total=self.total * self.batches)
+
+    def on_batch(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if self.bar is not None and now - self.drawn > REDRAW_SECONDS:
+            self.drawn = now
+            self.bar.update(self.task, completed=progress.epoch * self.batches + progress.batch, refresh=True)
+
+    def on_epoch(self, epoch: Epoch, checkpoint: Callable[[], Checkpoint]) -> None:
+        if self.bar is not None:
+            done = epoch.number * self.batches
+            self.bar.update(self.task, completed=done, description=epoch_line(epoch, self.total), refresh=True)
+
+    def close(self) -> None:
+        """Leaves the bar as it stands."""
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def progress(*, quiet: bool = False) -> PlainProgress | BarProgress:
+    """The kind of progress that suits where standard error goes."""
+    return BarProgress() if sys.stderr.isatty() and not quiet else PlainProgress()

@@ -1,0 +1,112 @@
+"""`convspec run`: trains a pipeline and records the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runners.cli.output import echo, echo_error, echo_json, json_option, setting_option, table, tracking_option
+
+if TYPE_CHECKING:
+    from convspec.loading import Loaded
+    from runners.result import Result
+
+MOST_CLASSES_SHOWN = 20
+
+
+@click.command("run")
+@click.argument("file")
+@setting_option
+@click.option("--resume", metavar="RUN_ID", help="Go on with a run that was interrupted.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads; the result does not depend on it. All cores by default."
+)
+@tracking_option
+@json_option
+def command(  # noqa: PLR0913 - one argument for each option
+    file: str,
+    settings: tuple[str, ...],
+    resume: str | None,
+    threads: int | None,
+    tracking_uri: str | None,
+    as_json: bool,
+) -> None:
+    """Train a pipeline, evaluate it on the test examples, and record the run in MLflow.
+
+    FILE is a YAML file, or the name of a shipped pipeline (`convspec list`).
+    """
+    from convspec.loading import load
+    from runners.cli.progress import progress
+    from runners.environment import cores
+    from runners.tracked import Request, run
+    from runners.tracking.orphans import sweep
+    from runners.tracking.store import resolve_uri
+
+    loaded = load(file, settings)
+    home = Path.cwd()
+    uri = resolve_uri(tracking_uri, home)
+    for orphan in sweep(home):
+        echo_error(orphan)
+    shown = progress()
+    try:
+        result = run(loaded, Request(home, uri, threads or cores(), resume), [shown])
+    finally:
+        shown.close()
+    if as_json:
+        echo_json(describe(result))
+    else:
+        _print(loaded, result, uri)
+
+
+def describe(result: Result) -> dict[str, Any]:
+    """A result for `--json`."""
+    return {
+        "run_id": result.run_id or None,
+        "experiment_id": result.experiment_id or None,
+        "metrics": result.metrics,
+        "weights_sha256": result.weights_sha256,
+        "seconds": result.seconds,
+        "epochs": result.epochs,
+        "best_epoch": result.best_epoch,
+        "confusion_matrix": [list(row) for row in result.matrix],
+        "classes": [vars(figures) for figures in result.classes],
+        "note": result.note,
+    }
+
+
+def _print(loaded: Loaded, result: Result, uri: str) -> None:
+    if result.matrix and len(result.matrix) <= MOST_CLASSES_SHOWN:
+        echo(_classes(result))
+        echo("")
+    if "accuracy/test" in result.metrics:
+        hits = sum(row[index] for index, row in enumerate(result.matrix))
+        count = sum(map(sum, result.matrix))
+        echo(f"accuracy/test  {result.metrics['accuracy/test']:.4f}  ({hits:,} of {count:,})")
+    if result.epochs:
+        best = f", best after {result.best_epoch}" if result.best_epoch else ""
+        echo(f"trained        {result.epochs} epochs{best}, {result.metrics['time/training_seconds']:.2f} s")
+    echo(f"weights        sha256 {result.weights_sha256}")
+    echo(f"run            {result.run_id or 'not recorded yet'}  ({result.seconds:.1f} s in all)")
+    if result.note:
+        echo_error(result.note)
+    if result.run_id:
+        option = "" if uri.endswith(f"{Path.cwd()}/mlflow.db") else f" --tracking-uri {uri}"
+        echo(f"\nSee it:   convspec ui{option}\nAsk it:   convspec predict {result.run_id} PICTURE")
+
+
+def _classes(result: Result) -> str:
+    """The confusion matrix with each class's figures: rows are the truth, columns the answers."""
+    names = [figures.name for figures in result.classes]
+    rows = [
+        [
+            figures.name,
+            *(str(count) for count in row),
+            f"{figures.precision:.3f}",
+            f"{figures.recall:.3f}",
+            f"{figures.f1:.3f}",
+        ]
+        for figures, row in zip(result.classes, result.matrix, strict=True)
+    ]
+    return table(["truth \\ answer", *names, "precision", "recall", "F1"], rows)

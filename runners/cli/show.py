@@ -1,0 +1,48 @@
+"""`convspec show`: what a pipeline implies before anything is trained."""
+
+from __future__ import annotations
+
+import click
+
+from convspec.layers.layer import by
+from runners.cli.output import bytes_text, echo, echo_json, json_option, setting_option, table
+from runners.report import describe_plan
+
+HEADER = ("layer", "shape", "parameters", "multiply-adds", "memory", "receptive field")
+
+
+@click.command("show")
+@click.argument("file")
+@setting_option
+@json_option
+def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
+    """Show layers, shapes and costs before anything is trained.
+
+    Shapes are channels x height x width; costs and memory are those of one example.
+    """
+    from convspec.loading import load
+
+    loaded = load(file, settings)
+    training = loaded.pipeline.training
+    plan = describe_plan(loaded.plan, training)
+    if as_json:
+        echo_json(plan)
+        return
+    rows = [["data", by(loaded.plan.data.shape), "", "", "", ""]]
+    rows += [
+        [
+            layer.name,
+            by(layer.output_shape),
+            f"{layer.parameter_count:,}" if layer.parameters else "",
+            f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
+            bytes_text(layer.activation_bytes),
+            by(layer.receptive_field),
+        ]
+        for layer in loaded.plan.layers
+    ]
+    rows.append(["-"])
+    totals = (plan["parameters"], plan["multiply_adds"])
+    rows.append(["total", "", f"{totals[0]:,}", f"{totals[1]:,}", bytes_text(plan["activation_bytes"]), ""])
+    echo(table(HEADER, rows, text_columns=(0, 1)))
+    if training is not None:
+        echo(f"\nTraining with batches of {training.batch} takes about {bytes_text(plan['training_bytes'])}.")

@@ -1,0 +1,100 @@
+"""Training and evaluating one pipeline, with no word about where it is recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from convspec.loading import Loaded
+from runners.data import Dataset, load
+from runners.engines.initial import initial_weights
+from runners.engines.numpy.network import Network
+from runners.training.checkpoint import Checkpoint
+from runners.training.costs import cost_function
+from runners.training.loop import Epoch, Progress, Trainer, votes_for
+from runners.training.metrics import ClassFigures, class_figures, confusion_matrix, correct
+
+Weights = dict[str, NDArray[Any]]
+
+
+class Observer(Protocol):
+    """Whoever wants to follow a training: a progress bar, a spool."""
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Training begins, or goes on, where `trainer.progress` says."""
+
+    def on_batch(self, progress: Progress) -> None:
+        """A batch is done."""
+
+    def on_epoch(self, epoch: Epoch, checkpoint: Callable[[], Checkpoint]) -> None:
+        """An epoch is done; `checkpoint` gives the state at its end."""
+
+
+@dataclass
+class Experiment:
+    """One pipeline with its data at hand. `trainer` is there once training has begun."""
+
+    loaded: Loaded
+    dataset: Dataset
+    threads: int = 1
+    trainer: Trainer | None = None
+    seconds: float = field(default=0.0)
+
+    @classmethod
+    def prepare(cls, loaded: Loaded, *, threads: int) -> Experiment:
+        """Reads the data. Raises UserError where it is not there."""
+        pipeline = loaded.pipeline
+        dataset = load(
+            pipeline.data, folder=loaded.folder, seed=pipeline.seed, everything_is_test=pipeline.training is None
+        )
+        return cls(loaded, dataset, threads)
+
+    def train(
+        self, observers: list[Observer], *, stop: Callable[[], bool], checkpoint: Checkpoint | None = None
+    ) -> Weights:
+        """The best weights, or those given in the file where nothing is trained. Raises Stopped where `stop` says so."""
+        pipeline, plan = self.loaded.pipeline, self.loaded.plan
+        network = Network(plan, initial_weights(plan, pipeline.seed), threads=self.threads)
+        if pipeline.training is None:
+            return network.weights
+        trainer = self.trainer = Trainer(network, pipeline.training, self.dataset, plan=plan, seed=pipeline.seed)
+        if checkpoint is not None:
+            trainer.restore(checkpoint)
+        for observer in observers:
+            observer.on_start(trainer)
+        started = time.perf_counter()
+
+        def on_batch(progress: Progress) -> None:
+            for observer in observers:
+                observer.on_batch(progress)
+
+        for epoch in trainer.epochs(stop=stop, on_batch=on_batch):
+            for observer in observers:
+                observer.on_epoch(epoch, trainer.checkpoint)
+        self.seconds = time.perf_counter() - started
+        return trainer.best_weights()
+
+    def evaluate(self, weights: Weights) -> Evaluation:
+        """Final figures on the test examples."""
+        plan, training = self.loaded.plan, self.loaded.pipeline.training
+        test = self.dataset.test
+        votes = votes_for(Network(plan, weights, threads=self.threads), test)
+        matrix = confusion_matrix(votes, test.labels)
+        metrics = {"accuracy/test": correct(votes, test.labels) / len(test)}
+        if training is not None:
+            costs, _ = cost_function(training.cost)(votes, test.labels)
+            metrics["cost/test"] = float(costs.mean(dtype="float64"))
+        return Evaluation(metrics, tuple(map(tuple, matrix.tolist())), class_figures(matrix, plan.data.classes))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics by name, the confusion matrix (true classes are rows), and figures for each class."""
+
+    metrics: dict[str, float]
+    matrix: tuple[tuple[int, ...], ...]
+    classes: tuple[ClassFigures, ...]

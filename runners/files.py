@@ -1,0 +1,82 @@
+"""The files in which a pipeline and its weights travel: the normalised YAML and safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+from numpy.typing import NDArray
+
+from convspec.errors import UserError
+from convspec.loading import Loaded, load_text
+from convspec.pipeline import Pipeline
+
+PIPELINE_FILE = "pipeline.yaml"
+WEIGHTS_FILE = "weights.safetensors"
+
+
+def normalised(loaded: Loaded) -> dict[str, Any]:
+    """The pipeline with every default written out and every file path absolute, so that it runs the same anywhere."""
+    plain: dict[str, Any] = loaded.pipeline.model_dump(mode="json", by_alias=True, exclude_none=True)
+    data = plain["data"]
+    for field in ("images", "labels", "test_images", "test_labels", "path"):
+        if field in data:
+            data[field] = str((loaded.folder / data[field]).resolve())
+    if "images" in data:
+        data["shape"] = list(loaded.plan.data.shape)
+        data["classes"] = len(loaded.plan.data.classes)
+    return plain
+
+
+def pipeline_text(loaded: Loaded) -> str:
+    """The normalised pipeline as YAML."""
+    return yaml.safe_dump(normalised(loaded), sort_keys=False, allow_unicode=True, width=120)
+
+
+def read_pipeline(path: Path) -> Loaded:
+    """A pipeline stored beside weights; the data need not be there."""
+    return load_text(path.read_text(encoding="utf-8"), str(path), folder=path.parent)
+
+
+def flattened(pipeline: Mapping[str, Any], names: list[str]) -> dict[str, str]:
+    """Every value of a normalised pipeline under its path; `names` are those of the network's entries."""
+    found: dict[str, str] = {}
+    for key, value in pipeline.items():
+        if key == "network":
+            for name, layer in zip(names, value, strict=True):
+                found |= _flat(f"network.{name}", layer if isinstance(layer, str) else next(iter(layer.values())))
+        elif key != "description":
+            found |= _flat(key, value)
+    return found
+
+
+def _flat(path: str, value: object) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        return {key: text for step, inner in value.items() for key, text in _flat(f"{path}.{step}", inner).items()}
+    return {path: str(value).lower() if isinstance(value, bool) else str(value)}
+
+
+def weights_bytes(weights: Mapping[str, NDArray[Any]]) -> bytes:
+    """Weights as the content of a safetensors file: equal weights give equal bytes."""
+    from safetensors.numpy import save
+
+    return save({name: weights[name] for name in sorted(weights)})
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 of a file's content, as `sha256sum` prints it."""
+    return sha256(content).hexdigest()
+
+
+def read_weights(path: Path, pipeline: Pipeline) -> dict[str, NDArray[Any]]:
+    """Weights from a safetensors file. Raises UserError where it is not one."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} holds no weights for {pipeline.experiment}: {error}.") from None

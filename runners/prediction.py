@@ -1,0 +1,101 @@
+"""Votes of a trained network, from the two files in which it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convspec.errors import UserError
+from convspec.layers.layer import by
+from convspec.loading import Loaded
+from runners.engines.numpy.network import Network
+from runners.files import PIPELINE_FILE, WEIGHTS_FILE, read_pipeline, read_weights
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A trained network with the names of what it votes for."""
+
+    loaded: Loaded
+    network: Network
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.loaded.plan.data.classes
+
+    def votes(self, pictures: NDArray[np.floating]) -> NDArray[np.floating]:
+        """(n, channels, height, width), or (n, height, width) for one channel, to votes (n, classes)."""
+        return self.network.votes(self.as_pictures(pictures))
+
+    def as_pictures(self, pictures: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Pictures as the network takes them, (n, channels, height, width) float32. Raises UserError where they do not fit."""
+        shape = self.loaded.plan.data.shape
+        if shape[0] == 1 and pictures.ndim in (2, 3) and pictures.shape[-2:] == shape[1:]:
+            pictures = pictures.reshape(-1, *shape)
+        elif pictures.ndim == 3 and pictures.shape == shape:
+            pictures = pictures[None]
+        if pictures.shape[1:] != shape or pictures.ndim != 4:
+            raise UserError(
+                f"The network takes pictures of {by(shape)} (channels x height x width). Got {by(pictures.shape)}.",
+                hint="Give one picture, or several stacked along the first axis.",
+            )
+        return np.ascontiguousarray(pictures, dtype=np.float32)
+
+
+def load(folder: Path) -> Predictor:
+    """The network stored in a model's folder. Executes nothing of what it finds there."""
+    loaded = read_pipeline(folder / PIPELINE_FILE)
+    weights = read_weights(folder / WEIGHTS_FILE, loaded.pipeline)
+    return Predictor(loaded, Network(loaded.plan, weights))
+
+
+def read_input(path: Path, predictor: Predictor, *, invert: bool = False) -> NDArray[np.floating]:
+    """Pictures from a .npy file (values as the network was trained on), or from a picture file (brought to that scale)."""
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.", hint="Give a .npy file or a picture (PNG, JPEG, ...).")
+    if path.suffix == ".npy":
+        pictures = _read_array(path)
+    elif path.suffix.lower() in PICTURE_SUFFIXES:
+        pictures = _read_picture(path, predictor)
+    else:
+        raise UserError(
+            f"{path} is neither a .npy file nor a picture.", hint=f"Pictures end in {', '.join(PICTURE_SUFFIXES)}."
+        )
+    pictures = predictor.as_pictures(pictures)
+    if not np.isfinite(pictures).all():
+        raise UserError(f"{path} holds values that are not finite numbers.")
+    data = predictor.loaded.plan.data
+    return (data.low + data.high) - pictures if invert else pictures
+
+
+def _read_array(path: Path) -> NDArray[np.floating]:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path} is not a .npy file of numbers: {error}.", hint="Write it with numpy.save.") from None
+    if array.dtype.kind not in "fiub":
+        raise UserError(f"{path} must hold numbers. Got {array.dtype}.")
+    return np.asarray(array, dtype=np.float32)
+
+
+def _read_picture(path: Path, predictor: Predictor) -> NDArray[np.floating]:
+    """A picture file as (channels, height, width), resized, black as the data's lowest value and white as its highest."""
+    from PIL import Image, UnidentifiedImageError
+
+    channels, height, width = predictor.loaded.plan.data.shape
+    if channels not in (1, 3):
+        raise UserError(f"The network takes {channels} channels, which no picture file has.", hint="Give a .npy file.")
+    try:
+        with Image.open(path) as image:
+            resized = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is not a picture: {error}.", hint="Give a PNG or JPEG file.") from None
+    data = predictor.loaded.plan.data
+    values = np.asarray(resized, dtype=np.float32) / np.float32(255)
+    values = values[None] if channels == 1 else values.transpose(2, 0, 1)
+    return np.float32(data.low) + np.float32(data.high - data.low) * values
