@@ -58,7 +58,8 @@ class Experiment:
     ) -> Weights:
         """The best weights, or those given in the file where nothing is trained. Raises Stopped where `stop` says so."""
         pipeline, plan = self.loaded.pipeline, self.loaded.plan
-        network = Network(plan, initial_weights(plan, pipeline.seed), threads=self.threads)
+        start = initial_weights(plan, pipeline.seed) if checkpoint is None else checkpoint.groups["weights"]
+        network = Network(plan, start, threads=self.threads)
         if pipeline.training is None:
             return network.weights
         trainer = self.trainer = Trainer(network, pipeline.training, self.dataset, plan=plan, seed=pipeline.seed)
@@ -82,6 +83,8 @@ class Experiment:
         """Final figures on the test examples."""
         plan, training = self.loaded.plan, self.loaded.pipeline.training
         test = self.dataset.test
+        if not len(test):
+            return Evaluation({}, (), ())
         votes = votes_for(Network(plan, weights, threads=self.threads), test)
         matrix = confusion_matrix(votes, test.labels)
         metrics = {"accuracy/test": correct(votes, test.labels) / len(test)}

@@ -19,7 +19,8 @@ from runners.interruption import Interruption
 from runners.report import describe_plan
 from runners.result import Result
 from runners.tracking.process import Drainer, start_drainer
-from runners.tracking.spool import DatasetIdentity, Spool, folder_of
+from runners.tracking.record import folder_of
+from runners.tracking.spool import DatasetIdentity, Spool
 
 if TYPE_CHECKING:
     from runners.data import Dataset
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 PICTURES = "pictures"
 
 
-class InterruptedRun(UserError):
+class InterruptedRunError(UserError):
     """Somebody asked the run to stop; it is saved."""
 
     def __init__(self, run_id: str, file: str, epoch: int) -> None:
@@ -121,7 +122,7 @@ class _Run:
         try:
             return self._train(experiment, checkpoint, observers)
         except UserError as error:
-            if not isinstance(error, InterruptedRun):
+            if not isinstance(error, InterruptedRunError):
                 self.spool.end("FAILED", reason=str(error))
                 self.drainer.wait()
             raise
@@ -204,7 +205,7 @@ class _Run:
         recorder.save(experiment.trainer.checkpoint())
         self.spool.end("KILLED", reason="interrupted")
         outcome = self.drainer.wait()
-        raise InterruptedRun(outcome.run_id, self.loaded.file, experiment.trainer.progress.epoch)
+        raise InterruptedRunError(outcome.run_id, self.loaded.file, experiment.trainer.progress.epoch)
 
     def _metrics(self, experiment: Experiment, evaluation: Evaluation) -> dict[str, float]:
         metrics = dict(evaluation.metrics)

@@ -23,7 +23,7 @@ def command(most: int, tracking_uri: str | None, as_json: bool) -> None:
 
     home = Path.cwd()
     for orphan in sweep(home):
-        echo_error(orphan)
+        echo_error(str(orphan))
     runs = list_runs(open_store(tracking_uri, home), most) if store_exists(tracking_uri, home) else []
     pipelines = [{"name": name, "purpose": shipped.purpose(name)} for name in shipped.names()]
     if as_json:

@@ -48,7 +48,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     home = Path.cwd()
     uri = resolve_uri(tracking_uri, home)
     for orphan in sweep(home):
-        echo_error(orphan)
+        echo_error(str(orphan))
     shown = progress()
     try:
         result = run(loaded, Request(home, uri, threads or cores(), resume), [shown])

@@ -1,0 +1,9 @@
+"""Pictures of a run, the only place that imports matplotlib: every function draws one PNG and returns its path."""
+
+from __future__ import annotations
+
+from runners.pictures.confusion import confusion_matrix
+from runners.pictures.curves import curves
+from runners.pictures.features import first_layer_features
+
+__all__ = ["confusion_matrix", "curves", "first_layer_features"]

@@ -15,7 +15,7 @@ from convspec.errors import RUN_FAILED, UserError
 from convspec.plan import Plan
 from convspec.training import Training
 from runners.data import Dataset, Examples
-from runners.engines.engine import Network
+from runners.engines.engine import Draw, EngineNetwork
 from runners.randomness import stream
 from runners.training.checkpoint import Arrays, Checkpoint
 from runners.training.costs import cost_function
@@ -68,7 +68,7 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
     """Training stopped between two batches because somebody asked; its state can be saved and resumed."""
 
 
-def votes_for(network: Network, examples: Examples) -> NDArray[np.floating]:
+def votes_for(network: EngineNetwork, examples: Examples) -> NDArray[np.floating]:
     """Votes (n, classes) for all examples, a slice at a time so that pictures may outgrow memory."""
     slices = range(0, len(examples), EXAMPLES_AT_ONCE)
     votes = [
@@ -81,10 +81,10 @@ def votes_for(network: Network, examples: Examples) -> NDArray[np.floating]:
 class Trainer:
     """Trains a network on a data set. All randomness follows from the seed; the state between two batches is complete."""
 
-    def __init__(self, network: Network, training: Training, dataset: Dataset, *, plan: Plan, seed: int) -> None:
+    def __init__(self, network: EngineNetwork, training: Training, dataset: Dataset, *, plan: Plan, seed: int) -> None:
         self.network, self.training, self.dataset, self.plan, self.seed = network, training, dataset, plan, seed
         self.cost = cost_function(training.cost)
-        self.optimizer = optimizer(training.optimizer, network.values)
+        self.optimizer = optimizer(training.optimizer, network.values.size, network.values.dtype)
         self.progress = Progress()
         self.best: Weights = {}
 
@@ -123,12 +123,11 @@ class Trainer:
         return Checkpoint(groups, figures)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Goes back to a saved state."""
+        """Goes on from a saved state; the network must have been built with the weights of it."""
         figures = dict(checkpoint.figures)
         figures["history"] = [Epoch(**epoch) for epoch in figures["history"]]
         figures["best_cost"] = math.inf if figures["best_cost"] is None else figures["best_cost"]
         self.progress = Progress(**figures)
-        self.network.load(checkpoint.groups["weights"])
         self.optimizer.restore(checkpoint.groups.get("optimizer", {}))
         self.best = dict(checkpoint.groups.get("best", {}))
 
@@ -151,13 +150,17 @@ class Trainer:
     def _step(self, chosen: NDArray[np.int64], number: int) -> None:
         progress = self.progress
         pictures, truth = self.dataset.train.pictures_at(chosen), self.dataset.train.labels[chosen]
-        step = self.network.gradient(pictures, truth, self.cost, draw=(self.seed, number, progress.batch))
+        step = self.network.gradient(pictures, truth, self.cost, draw=self._draw(number))
         if not math.isfinite(step.cost):
             self._fail(pictures, number)
         self.optimizer.update(self.network.values, step.gradient)
         progress.cost_sum += step.cost * len(chosen)
         progress.correct += correct(step.votes, truth)
         progress.batch += 1
+
+    def _draw(self, number: int) -> Draw:
+        batch = self.progress.batch
+        return lambda layer, chunk: stream(self.seed, "dropout", layer, number, batch, chunk)
 
     def _finish(self, number: int, started: float) -> Epoch:
         count = len(self.dataset.train)

@@ -1,0 +1,52 @@
+# Two commands are all that a fresh machine with Python and make needs: `make run` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+SOURCES = $(shell find convspec runners pipelines -name '*.py' -o -name '*.yaml' -o -name '*.txt') pyproject.toml
+
+.PHONY: run test test-slow lint format clean
+
+run: $(VENV)/.installed
+	$(BIN)/convspec run pipelines/digits.yaml
+
+test: $(VENV)/.installed $(VENV)/.test
+	$(BIN)/python -m pytest -q
+
+test-slow: $(VENV)/.installed $(VENV)/.test
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(VENV)/.installed $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build *.egg-info
+
+$(VENV)/.requirements: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing what convspec needs; the first time takes some minutes."
+	$(PIP) .
+	@touch $@
+
+# The package itself is installed as a user would install it, anew whenever a source file has changed.
+$(VENV)/.installed: $(VENV)/.requirements $(SOURCES)
+	@rm -rf build
+	$(PIP) --no-deps --force-reinstall .
+	@rm -rf build *.egg-info
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	$(PIP) '.[test]'
+	@rm -rf build *.egg-info
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(PIP) '.[dev]'
+	@rm -rf build *.egg-info
+	@touch $@

@@ -1,0 +1,33 @@
+"""The numbers that a network starts with, the same for every engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from convspec.layers.layer import Parameter
+from convspec.plan import Plan
+from runners.randomness import stream
+
+
+def initial_weights(plan: Plan, seed: int, dtype: DTypeLike = np.float32) -> dict[str, NDArray[Any]]:
+    """Values for every parameter by `LAYER.weight` and `LAYER.bias`, in the shapes that the plan declares.
+
+    A layer's numbers follow from the seed and its own name alone: layers that two architectures share start alike.
+    """
+    weights = {}
+    for layer in plan.layers:
+        generator = stream(seed, "initial", layer.name) if layer.parameters else None
+        for parameter in layer.parameters:
+            weights[f"{layer.name}.{parameter.name}"] = _values(parameter, generator).astype(dtype)
+    return weights
+
+
+def _values(parameter: Parameter, generator: np.random.Generator | None) -> NDArray[Any]:
+    if parameter.given is not None:
+        return np.array(parameter.given, dtype=np.float64)
+    if parameter.initial == "he" and generator is not None:
+        return generator.standard_normal(parameter.shape, dtype=np.float64) * np.sqrt(2 / parameter.inputs)
+    return np.full(parameter.shape, 1.0 if parameter.initial == "ones" else 0.0)

@@ -1,0 +1,80 @@
+"""A network made ready for a number of examples: its operations, each writing where the next one reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from convspec.layers import Pooling, Relu
+from convspec.plan import LayerPlan
+from runners.engines.engine import Array
+from runners.engines.numpy.layer import Backward, DrawForLayer, Site, operation
+
+
+@dataclass(frozen=True)
+class Link:
+    """A layer, the vector of its parameters, and where their gradient stands in that of the network (None: not trained)."""
+
+    layer: LayerPlan
+    values: Array
+    span: slice | None
+
+
+def relu_after_maximum(links: Sequence[Link]) -> list[Link]:
+    """The links with every relu that stands before a maximum moved behind it, where fewer values are left.
+
+    Votes and gradients stay the same to the bit: the largest of several values stays the largest, and values that relu makes equal
+    get no gradient. Sigmoid and tanh stay where they are, because rounding makes equals of values that do get one.
+    """
+    order = list(links)
+    for i, following in enumerate(order[1:]):
+        pooling = following.layer.layer
+        if isinstance(order[i].layer.layer, Relu) and isinstance(pooling, Pooling) and pooling.reduce == "max":
+            shape = following.layer.output_shape
+            relu = replace(order[i], layer=replace(order[i].layer, input_shape=shape, output_shape=shape))
+            order[i : i + 2] = following, relu
+    return order
+
+
+class Chain:
+    """The operations for `n` examples at a time; one thread uses it at a time."""
+
+    def __init__(self, links: Sequence[Link], n: int, *, training: bool) -> None:
+        self.names = [link.layer.name for link in links]
+        self.spans = [link.span for link in links]
+        # Below the first layer that is trained, nobody asks for a gradient.
+        self.lowest = next((i for i, span in enumerate(self.spans) if span is not None), len(links))
+        self.operations = []
+        output = None
+        for i, link in reversed(list(enumerate(links))):
+            layer = link.layer
+            site = Site(
+                layer.name, layer.input_shape, layer.output_shape, n, link.values, output, training, i > self.lowest
+            )
+            self.operations.append(operation(layer.layer, site))
+            output = self.operations[-1].input
+        self.operations.reverse()
+
+    def forward(self, pictures: Array, draw: DrawForLayer | None = None) -> tuple[Array, list[Backward]]:
+        """The votes (classes, n) for pictures (channels, height, width, n), and the ways back, last layer last."""
+        x, backwards = pictures, []
+        for each in self.operations:
+            x, backward = each.forward(x, draw)
+            backwards.append(backward)
+        return x, backwards
+
+    def backward(self, dvotes: Array, backwards: Sequence[Backward], gradient: Array) -> None:
+        """Fills the gradient of all trained parameters from that of the votes (classes, n)."""
+        dy: Array | None = dvotes
+        for i in range(len(backwards) - 1, self.lowest - 1, -1):
+            assert dy is not None
+            span = self.spans[i]
+            dy = backwards[i](dy, None if span is None else gradient[span])
+
+    def trace(self, pictures: Array) -> dict[str, Array]:
+        """Copies of every layer's output, (n, ...), for pictures (channels, height, width, n)."""
+        x, outputs = pictures, {}
+        for name, each in zip(self.names, self.operations, strict=True):
+            x, _ = each.forward(x, None)
+            outputs[name] = x.transpose(-1, *range(x.ndim - 1)).copy()
+        return outputs

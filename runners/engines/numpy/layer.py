@@ -1,0 +1,100 @@
+"""What the engine asks of a layer kind: an operation made for one place in a network.
+
+Inside the engine the examples of a batch stand last: pictures are (channels, height, width, n), flat lists are (values, n). So
+the parameters of a layer are one matrix that multiplies the columns of another, neighbouring numbers are processed together, and
+a picture is flattened by looking at it differently. An operation owns its arrays and fills them anew each time; nothing is kept
+from one batch to the next.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import singledispatch
+from math import prod
+
+import numpy as np
+
+from convspec.base import Shape
+from convspec.errors import UserError
+from convspec.layers import Layer
+from convspec.layers.layer import Parameter, WeightedLayer
+from runners.engines.engine import Array
+
+Backward = Callable[[Array, Array | None], Array | None]
+"""From the gradient of the output, and a vector to be filled with the gradient of the parameters (None: not asked for), to the
+gradient of the input (None where the site wants none)."""
+
+DrawForLayer = Callable[[str], np.random.Generator]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where an operation works: shapes of one example, how many examples, and the arrays that it shares with its surroundings."""
+
+    name: str
+    input_shape: Shape
+    output_shape: Shape
+    n: int
+    values: Array
+    """The parameters of the layer in one vector, in the order of `named_parameters`; changed from outside."""
+    output: Array | None = None
+    """The array in which the next layer expects this one's output."""
+    training: bool = True
+    wants_dx: bool = True
+
+    def empty(self, shape: Shape) -> Array:
+        """An array of this shape for every example."""
+        return np.empty((*shape, self.n), self.values.dtype)
+
+    def zeros(self, shape: Shape) -> Array:
+        """An array of this shape for every example, all 0."""
+        return np.zeros((*shape, self.n), self.values.dtype)
+
+    @property
+    def y(self) -> Array:
+        """The array for the output."""
+        return self.empty(self.output_shape) if self.output is None else self.output
+
+
+class Operation(ABC):
+    """A layer at its site. `input` is the array from which it reads: a layer before it can write there."""
+
+    input: Array
+
+    def take(self, x: Array) -> None:
+        """Copies the input, unless it has been written to `input` already."""
+        if x is not self.input:
+            np.copyto(self.input, x.reshape(self.input.shape))
+
+    @abstractmethod
+    def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
+        """The output for x (input shape, n), and the way back from its gradient. Both hold until the next call."""
+
+
+@singledispatch
+def operation(layer: Layer, site: Site) -> Operation:
+    """The operation that computes a layer kind; the file of a family registers its own. Raises UserError where none does."""
+    raise UserError(
+        f"{site.name}: the numpy engine cannot compute a {layer.kind} layer.", hint="Take the layer out of the network."
+    )
+
+
+@singledispatch
+def named_parameters(layer: Layer, parameters: tuple[Parameter, ...], values: Array) -> dict[str, Array]:
+    """The parameters by name, in their public shapes, as views of the vector in which the layer's operation expects them."""
+    ends = np.cumsum([prod(parameter.shape) for parameter in parameters])
+    pieces = np.split(values, ends[:-1]) if parameters else []
+    return {one.name: piece.reshape(one.shape) for one, piece in zip(parameters, pieces, strict=True)}
+
+
+@named_parameters.register
+def _(layer: WeightedLayer, parameters: tuple[Parameter, ...], values: Array) -> dict[str, Array]:
+    """One column for each feature or neuron: its weights, and its bias below them. So a row of ones below the inputs adds the
+    bias within the matrix product, and collects its gradient within another."""
+    form = parameters[0].shape
+    matrix = values.reshape(-1, form[0])
+    inputs = prod(form[1:])
+    rows = {"weight": matrix[:inputs].T.reshape(form), "bias": matrix[inputs:].reshape(-1)}
+    return {parameter.name: rows[parameter.name] for parameter in parameters}

@@ -1,0 +1,137 @@
+"""A network computed with numpy, by several threads if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from convspec.plan import Plan
+from runners.engines.engine import Array, CostFunction, Draw, Step, Truth
+from runners.engines.numpy.blas import stay_on_one_thread
+from runners.engines.numpy.chain import Chain, Link, relu_after_maximum
+from runners.engines.numpy.parameters import Parameters
+
+CHUNK_BYTES = 2 << 20
+"""The widest layer's output for the examples that are computed together stays below this, about what a core's cache holds."""
+
+
+def chunk_limit(plan: Plan) -> int:
+    """How many examples are computed together at most."""
+    return max(1, CHUNK_BYTES // max(layer.activation_bytes for layer in plan.layers))
+
+
+def chunks(n: int, limit: int) -> list[slice]:
+    """How a batch is cut, as evenly as it goes: never by the number of threads, so that sums are always added alike."""
+    count = max(1, -(-n // limit))
+    edges = [n * i // count for i in range(count + 1)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+class Network:
+    """See EngineNetwork. Votes and gradients are the same to the bit for any number of threads."""
+
+    def __init__(
+        self, plan: Plan, weights: Mapping[str, Array], *, threads: int = 1, dtype: DTypeLike = np.float32
+    ) -> None:
+        stay_on_one_thread()
+        self.plan = plan
+        self._parameters = Parameters(plan, weights, dtype)
+        self._links = [
+            Link(*each) for each in zip(plan.layers, self._parameters.vectors, self._parameters.spans, strict=True)
+        ]
+        self._fast_links = relu_after_maximum(self._links)
+        self._chains: dict[tuple[int, int, bool], Chain] = {}
+        self._limit = chunk_limit(plan)
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+
+    @property
+    def values(self) -> Array:
+        return self._parameters.values
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        return {name: view.copy() for name, view in self._parameters.named().items()}
+
+    def votes(self, pictures: Array) -> Array:
+        n = len(pictures)
+        size = min(self._limit, 1 << max(0, n - 1).bit_length())
+        votes = np.empty((n, *self.plan.output_shape), self.values.dtype)
+
+        def vote(worker: int, index: int) -> None:
+            part = pictures[index * size : (index + 1) * size]
+            y, _ = self._chain(worker, size, training=False).forward(_examples_last(part, size))
+            votes[index * size : (index + 1) * size] = y.T[: len(part)]
+
+        self._share(-(-n // size), vote)
+        return votes
+
+    def trace(self, pictures: Array) -> dict[str, Array]:
+        parts = []
+        for start in range(0, len(pictures), self._limit):
+            part = pictures[start : start + self._limit]
+            chain = Chain(self._links, len(part), training=False)
+            with np.errstate(over="ignore", invalid="ignore"):
+                parts.append(chain.trace(_examples_last(part, len(part))))
+        return {layer.name: np.concatenate([part[layer.name] for part in parts]) for layer in self.plan.layers}
+
+    def first_non_finite(self, pictures: Array) -> str | None:
+        return next((name for name, y in self.trace(pictures).items() if not np.isfinite(y).all()), None)
+
+    def gradient(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> Step:
+        n = len(pictures)
+        spans = chunks(n, self._limit)
+        votes = np.empty((n, *self.plan.output_shape), self.values.dtype)
+        gradients = np.empty((len(spans), self.values.size), self.values.dtype)
+        totals = [0.0] * len(spans)
+
+        def learn(worker: int, index: int) -> None:
+            span = spans[index]
+            chain = self._chain(worker, span.stop - span.start, training=True)
+            draw_here = None if draw is None else lambda name: draw(name, index)
+            y, backwards = chain.forward(pictures[span].transpose(1, 2, 3, 0), draw_here)
+            votes[span] = y.T
+            costs, dvotes = cost(y.T, truth[span])
+            totals[index] = float(costs.sum(dtype=np.float64))
+            chain.backward(dvotes.T / n, backwards, gradients[index])
+
+        self._share(len(spans), learn)
+        gradient = gradients[0] if len(spans) == 1 else gradients.sum(axis=0)
+        return Step(votes, sum(totals) / n, gradient)
+
+    def _chain(self, worker: int, n: int, *, training: bool) -> Chain:
+        key = (worker, n, training)
+        if key not in self._chains:
+            self._chains[key] = Chain(self._fast_links, n, training=training)
+        return self._chains[key]
+
+    def _share(self, jobs: int, work: Callable[[int, int], None]) -> None:
+        """Calls work(worker, job) for every job; worker 0 is the calling thread."""
+        workers = min(self._threads, jobs)
+
+        def run(worker: int) -> None:
+            with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
+                for job in range(worker, jobs, workers):
+                    work(worker, job)
+
+        if self._pool is None or workers < 2:
+            run(0)
+            return
+        started = [self._pool.submit(run, worker) for worker in range(1, workers)]
+        try:
+            run(0)
+        finally:
+            wait(started)
+        for one in started:
+            one.result()
+
+
+def _examples_last(pictures: Array, n: int) -> Array:
+    """Pictures (up to n, channels, height, width) as (channels, height, width, n)."""
+    if len(pictures) < n:
+        pictures = np.concatenate([pictures, np.zeros((n - len(pictures), *pictures.shape[1:]), pictures.dtype)])
+    return pictures.transpose(1, 2, 3, 0)

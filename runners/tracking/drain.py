@@ -1,0 +1,165 @@
+"""The process that delivers a run to the store while another trains it, and ends it should the trainer be killed.
+
+`python -m runners.tracking.drain FOLDER...`; its standard input is a pipe from the trainer: its end says that the
+trainer has nothing more to say, however it ended. Importing MLflow takes longer than a short training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from convspec.errors import UserError
+from runners.tracking import events, record
+from runners.tracking.database import fold_log, path_of
+from runners.tracking.store import SETTINGS, StoreAwayError, first_line, open_client
+from runners.tracking.trainer import Trainer
+
+POLL_SECONDS = 0.5
+LONGEST_DELAY_SECONDS = 15.0
+_PERMANENT = {
+    "INVALID_PARAMETER_VALUE",
+    "INVALID_STATE",
+    "RESOURCE_DOES_NOT_EXIST",
+    "BAD_REQUEST",
+    "PERMISSION_DENIED",
+    "UNAUTHENTICATED",
+}
+_log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+
+
+@dataclass
+class Drain:
+    """The delivery of one spool, for as long as its trainer lives and `patience` seconds more."""
+
+    folder: Path
+    trainer: Trainer
+    patience: float
+    orphaned: bool
+    report: Callable[..., None]
+
+    def run(self) -> None:
+        """Deliver all there is, and report how that went."""
+        known = record.load(self.folder)
+        assert known is not None, "whoever starts a delivery says where it goes"
+        try:
+            self._deliver(known)
+        except UserError as problem:
+            known.message = str(problem)
+            known.save(self.folder)
+        settled = known.is_settled(self.folder)
+        if (settled and known.status == "FINISHED") or not (known.run_id or known.message):
+            record.remove(self.folder)
+        self.report("end", known, folder=self.folder, sent=settled)
+
+    def _deliver(self, known: record.Record) -> None:
+        known.attempts += 1
+        known.message = ""
+        known.save(self.folder)
+        if self.trainer.is_gone() and not events.has_started(self.folder):
+            return
+        client = self._persist(lambda: open_client(known.tracking_uri))
+        gc.freeze()
+        gc.enable()
+        from runners.tracking.delivery import Delivery  # imports MLflow, which `_lighten` must precede
+
+        delivery = Delivery(client, self.folder, known)
+        reported = False
+        while True:
+            gone = self.trainer.is_gone()  # asked before reading, so that its last words are read
+            self._persist(lambda: delivery.send(events.read(self.folder, known.sent)))
+            if known.run_id and not reported:
+                self.report("run", known, folder=self.folder)
+                reported = True
+            if gone:
+                break
+            self.trainer.wait(POLL_SECONDS)
+        continued = events.owner_of(self.folder) != self.trainer.owner
+        if known.run_id and not known.has_ended and not continued:
+            self._persist(lambda: delivery.kill(orphaned=self.orphaned))
+        if known.tracking_uri.startswith("sqlite:"):
+            fold_log(path_of(known.tracking_uri))
+
+    def _persist(self, action: Callable[[], Result]) -> Result:
+        """Try until it works, the store refuses for good, or the trainer's been gone for `patience` seconds."""
+        from mlflow.exceptions import MlflowException  # after `_lighten`
+
+        delay = POLL_SECONDS
+        while True:
+            try:
+                return action()
+            except MlflowException as error:
+                problem: Exception = error
+                if error.error_code in _PERMANENT:
+                    raise UserError(f"The store refuses the run: {first_line(error)}") from error
+            except PermissionError as error:
+                raise UserError(f"{error.filename} cannot be written: {error.strerror}.") from error
+            except (StoreAwayError, OSError) as error:
+                problem = error
+            _log.warning("trying again: %s", problem)
+            if self.trainer.has_been_gone(self.patience):
+                raise UserError(first_line(problem)) from problem
+            self.trainer.wait(delay)
+            delay = min(2 * delay, LONGEST_DELAY_SECONDS)
+
+
+class Reports:
+    """Lines of JSON to the process that started this one, for as long as it listens."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+
+    def __call__(self, kind: str, known: record.Record, *, folder: Path, sent: bool = False) -> None:
+        """Say that a run is made (`run`), or that its delivery is over (`end`)."""
+        line = json.dumps({"report": kind, "folder": str(folder), "sent": sent, **asdict(known)}) + "\n"
+        with suppress(BrokenPipeError):
+            os.write(self._pipe, line.encode())
+
+
+def main(arguments: list[str]) -> None:
+    """Deliver the spools named on the command line, one after the other, and leave at once."""
+    parser = argparse.ArgumentParser(prog="runners.tracking.drain")
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds to try after the trainer is gone")
+    parser.add_argument("--orphaned", action="store_true", help="mark what is found unfinished as orphaned")
+    parser.add_argument("--report", type=int, default=1, help="file descriptor of the reports")
+    given = parser.parse_args(arguments)
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_IGN)  # it ends soon after its trainer, with nothing lost
+    _lighten()
+    report = Reports(given.report)
+    for folder in given.folders:
+        with record.claim(folder, wait=not given.orphaned) as claimed:
+            if claimed and not _is_done(folder):
+                trainer = Trainer(sys.stdin.fileno(), events.owner_of(folder))
+                Drain(folder, trainer, given.patience, given.orphaned, report).run()
+    # tearing down MLflow's modules takes half a second, in which nothing happens
+    os._exit(0)
+
+
+def _lighten() -> None:
+    """Make MLflow start in half the time: without pandas it is what `mlflow-skinny` is, which is enough here."""
+    gc.disable()  # nothing that is made while importing is garbage
+    os.environ.update({name: value for name, value in SETTINGS.items() if name not in os.environ})
+    sys.modules["pandas"] = sys.modules["pyarrow"] = None  # type: ignore[assignment]
+
+
+def _is_done(folder: Path) -> bool:
+    known = record.load(folder)
+    return known is None or known.is_settled(folder)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    main(sys.argv[1:])

@@ -1,0 +1,89 @@
+"""Runs whose trainer was killed together with the process that records them: found, delivered and ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runners.tracking import events, record
+from runners.tracking.owner import Owner
+from runners.tracking.process import launch
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What became of one spool that nobody tended: the run's status, or why it could not be delivered."""
+
+    folder: Path
+    run_id: str
+    status: str
+    message: str = ""
+
+    def __str__(self) -> str:
+        if self.message:
+            return f"Run {self.run_id or self.folder.name} is not recorded completely yet: {self.message}"
+        if self.status == "KILLED":
+            return f"Run {self.run_id} was killed; all that it left is recorded. Go on with it: --resume {self.run_id}"
+        return f"Run {self.run_id} is now recorded completely."
+
+
+def sweep(home: Path) -> list[Swept]:
+    """Deliver what killed trainers left in the spools of `home`, and end their runs; cheap where there is nothing.
+
+    Safe to run at any time and at once with another. A run marked KILLED keeps its folder, from which it can continue.
+    """
+    folders = [folder for folder in record.spools(home) if _is_orphan(folder)]
+    if not folders:
+        return []
+    log = home / ".convspec" / "sweep.log"
+    drainer = launch(folders, log=log, options=["--orphaned", "--patience", "0"], alone=True)
+    return [
+        Swept(Path(report["folder"]), report["run_id"], report["status"], report["message"])
+        for report in drainer.outcomes(_TIMEOUT_SECONDS)
+    ]
+
+
+def reap(client: MlflowClient, home: Path) -> list[str]:
+    """End the runs that the store still calls RUNNING though their trainer on this machine is gone; their ids.
+
+    Runs of which `home` keeps a spool are left to `sweep`, which knows more about them.
+    """
+    from mlflow.entities import RunTag
+
+    spooled = {known.run_id for folder in record.spools(home) if (known := record.load(folder))}
+    host = Owner.current().host
+    experiments = [found.experiment_id for found in client.search_experiments()]
+    running = client.search_runs(experiments, f"attributes.status = 'RUNNING' AND tags.`convspec.host` = '{host}'")
+    gone = []
+    for run in running:
+        owner = Owner.from_tags(run.data.tags)
+        if owner is None or not owner.is_gone() or run.info.run_id in spooled:
+            continue
+        tags = [
+            RunTag("convspec.orphaned", "true"),
+            RunTag("convspec.reason", "the process that trained it was killed"),
+        ]
+        client.log_batch(run.info.run_id, tags=tags)
+        client.set_terminated(run.info.run_id, "KILLED")
+        gone.append(run.info.run_id)
+    return gone
+
+
+def _is_orphan(folder: Path) -> bool:
+    known = record.load(folder)
+    if known is not None and known.is_settled(folder):
+        return False
+    owner = events.owner_of(folder)
+    if owner is None or not owner.is_gone():
+        return False
+    with record.claim(folder, wait=False) as free:
+        if free and known is None and not (folder / "checkpoint.safetensors").exists():
+            record.remove(folder)  # killed before anything was trained or sent anywhere
+            return False
+        return free and known is not None

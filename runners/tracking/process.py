@@ -1,0 +1,140 @@
+"""The trainer's side of delivery: starts the process that delivers, without importing MLflow, and hears how it went."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convspec.errors import UserError
+from runners.tracking import record
+from runners.tracking.spool import Spool
+from runners.tracking.store import redacted
+
+PATIENCE_SECONDS = 60.0
+_ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a delivery went. `message` is empty where everything `sent` is in the store."""
+
+    run_id: str
+    experiment_id: str
+    sent: bool
+    message: str = ""
+
+
+class Drainer:
+    """A process that delivers spools. Once this object closes its pipe, it delivers the rest and ends."""
+
+    def __init__(self, process: subprocess.Popen[bytes], reports: int, folder: Path) -> None:
+        self._process = process
+        self._reports = reports
+        self._folder = folder
+        self._read = b""
+        self._heard: list[dict[str, Any]] = []
+
+    def run_id(self, timeout: float = 0.0) -> str | None:
+        """The id of the run as soon as it exists in the store, or None where it does not within `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not any(report["run_id"] for report in self._heard):
+            if not self._listen(deadline):
+                return None
+        return next(str(report["run_id"]) for report in self._heard if report["run_id"])
+
+    def wait(self, timeout: float = PATIENCE_SECONDS + 30.0) -> Outcome:
+        """How the delivery went, after the trainer has said its last word: a spool without an end is a killed run."""
+        last = next((report for report in self.outcomes(timeout) if report["folder"] == str(self._folder)), None)
+        if last is not None and last["sent"]:
+            return Outcome(last["run_id"], last["experiment_id"], sent=True)
+        known = record.load(self._folder) or record.Record("")
+        if last is not None:
+            message = f"Not everything could be recorded. {last['message']}"
+        elif self._process.poll() is None:
+            message = "The run is still being recorded; that goes on in the background."
+        else:
+            message = f"The process that records the run ended early; see {self._folder / 'drain.log'}."
+        kept = f"The rest is kept in {self._folder} and sent by the next convspec command here."
+        return Outcome(known.run_id, known.experiment_id, sent=False, message=f"{message} {kept}")
+
+    def close(self) -> None:
+        """Leave the process to itself: it delivers what there is, and ends."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        if self._process.poll() is None:
+            self._process.returncode = 0  # it is meant to outlive this object, which is no cause for a warning
+
+    def outcomes(self, timeout: float) -> list[dict[str, Any]]:
+        """The final report of each spool delivered, once all are done or `timeout` seconds have gone by."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        deadline = time.monotonic() + timeout
+        while self._listen(deadline):
+            pass
+        return [report for report in self._heard if report["report"] == "end"]
+
+    def _listen(self, deadline: float) -> bool:
+        """Take in what is reported next; False where nothing more comes, or not in time."""
+        poll = select.poll()
+        poll.register(self._reports, select.POLLIN | select.POLLHUP)
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            return False
+        self._read += (received := os.read(self._reports, 65536))
+        *lines, self._read = self._read.split(b"\n")
+        self._heard += [json.loads(line) for line in lines]
+        if not received:
+            self._process.wait()
+        return bool(received)
+
+
+def start_drainer(spool: Spool, uri: str, *, patience: float = PATIENCE_SECONDS) -> Drainer:
+    """Start delivering a spool to the store at `uri`; start it first, as it takes a second to be ready.
+
+    Raises UserError where a run that is continued is recorded elsewhere.
+    """
+    known = record.load(spool.folder) or record.Record(uri)
+    if known.run_id and known.tracking_uri != uri:
+        raise UserError(
+            f"Run {known.run_id} is recorded in {redacted(known.tracking_uri)}, not in {redacted(uri)}.",
+            hint="Continue it with --tracking-uri set to where it is.",
+        )
+    known.tracking_uri = uri
+    known.save(spool.folder)
+    return launch([spool.folder], log=spool.folder / "drain.log", options=["--patience", str(patience)])
+
+
+def launch(folders: Iterable[Path], *, log: Path, options: Iterable[str] = (), alone: bool = False) -> Drainer:
+    """Start a process that delivers spools; `alone` says that none of them has a trainer any more."""
+    paths = [str(folder) for folder in folders]
+    listening, speaking = os.pipe()
+    # -P keeps modules of the folder in which the user works out of a process that must import others
+    command = [sys.executable, "-P", "-m", "runners.tracking.drain", *options, "--report", str(speaking)]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [*command, *paths],
+            stdin=subprocess.DEVNULL if alone else subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            pass_fds=[speaking],
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C at the terminal is for the trainer, which says how the run ended
+        )
+    os.close(speaking)
+    return Drainer(process, listening, Path(paths[0]))
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, in which a source tree that is not installed is found as well."""
+    if Path(sysconfig.get_path("purelib")) == _ROOT:
+        return dict(os.environ)
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, str(_ROOT)])}

@@ -1,0 +1,99 @@
+"""What has been delivered of one run: where it is recorded, how far, and how it ended (`run.json` in its spool)."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from runners.tracking import events
+
+FILE = "run.json"
+
+
+@dataclass
+class Record:
+    """The delivery of one run. `sent` counts the bytes of the spool that the store has; `attempts` its senders."""
+
+    tracking_uri: str
+    attempts: int = 0
+    run_id: str = ""
+    experiment_id: str = ""
+    artifact_uri: str = ""
+    status: str = ""
+    sent: int = 0
+    message: str = ""
+
+    def save(self, folder: Path) -> None:
+        """Write `run.json` so that a reader sees the old or the new one, readable by its owner alone.
+
+        (A tracking address may hold a password.)
+        """
+        draft = folder / f".{FILE}.{os.getpid()}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(self), file)
+        draft.replace(folder / FILE)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the store says that the run is over."""
+        return self.status not in ("", "RUNNING")
+
+    def is_settled(self, folder: Path) -> bool:
+        """Whether the run is over in the store, and all that was spooled is there."""
+        return self.has_ended and self.sent == events.whole_size(folder)
+
+
+def load(folder: Path) -> Record | None:
+    """The record of a spool, or None where no delivery was ever asked for or a crash of the machine emptied it."""
+    path = folder / FILE
+    text = path.read_text() if path.exists() else ""
+    if not text.endswith("}"):
+        return None
+    known = {field.name for field in fields(Record)}
+    return Record(**{name: value for name, value in json.loads(text).items() if name in known})
+
+
+@contextmanager
+def claim(folder: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold a spool, so that one process at a time delivers it; False where another does, or did and removed it."""
+    if not folder.is_dir():
+        yield False
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield _lock(handle, wait=wait) and folder.is_dir() and os.path.samestat(os.fstat(handle), folder.stat())
+    finally:
+        os.close(handle)
+
+
+def remove(folder: Path) -> None:
+    """Remove a spool, at once for whoever looks for spools."""
+    doomed = folder.with_name(f".done-{folder.name}-{os.getpid()}")
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def spools(home: Path) -> list[Path]:
+    """The folders of all spools of a home, finished ones excepted, as those are removed."""
+    return sorted(path.parent for path in (home / ".convspec").glob(f"[!.]*/{events.FILE}"))
+
+
+def folder_of(home: Path, run_id: str) -> Path | None:
+    """The spool, checkpoint included, that is kept for a run which did not finish; the start of the id will do."""
+    known = {folder: found for folder in spools(home) if (found := load(folder)) is not None}
+    fitting = [folder for folder, found in known.items() if run_id and found.run_id.startswith(run_id)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _lock(handle: int, *, wait: bool) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
