@@ -40,7 +40,7 @@ SECONDS = 0.3
 
 Step = Callable[[], object]
 Stage = tuple[int | str, ...]
-"""("convolution", features, size), ("pooling",) of 2 x 2 or ("fully_connected", neurons); a relu follows all but the last and poolings."""
+"""("convolution", features, size), ("pooling",) of 2 x 2, or ("fully_connected", neurons); relu follows where it belongs."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,10 @@ def main(rounds: int) -> None:
     print("| steps a second | numpy (threads) | PyTorch (threads, layout) | ratio |\n|---|---:|---:|---:|")
     for case in CASES:
         rates = measure(case, rounds)
-        best = [max((r for r in rates.items() if r[0].startswith(k)), key=lambda r: r[1], default=None) for k in ("numpy", "torch")]
+        best = [
+            max((r for r in rates.items() if r[0].startswith(k)), key=lambda r: r[1], default=None)
+            for k in ("numpy", "torch")
+        ]
         cells = ["-" if one is None else f"{one[1]:.1f} ({one[0].partition(', ')[2]})" for one in best]
         ratio = "-" if best[0] is None or best[1] is None else f"{best[0][1] / best[1][1]:.2f}"
         print(f"| {case.name} | {cells[0]} | {cells[1]} | {ratio} |", flush=True)

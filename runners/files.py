@@ -20,7 +20,7 @@ WEIGHTS_FILE = "weights.safetensors"
 
 def normalised(loaded: Loaded) -> dict[str, Any]:
     """The pipeline with every default written out and every file path absolute, so that it runs the same anywhere."""
-    plain: dict[str, Any] = loaded.pipeline.model_dump(mode="json", by_alias=True, exclude_none=True)
+    plain: dict[str, Any] = loaded.pipeline.plain()
     data = plain["data"]
     for field in ("images", "labels", "test_images", "test_labels", "path"):
         if field in data:

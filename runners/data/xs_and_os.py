@@ -23,8 +23,8 @@ _CORNERS = np.array([[-3, -1], [-3, 1], [-1, 3], [1, 3], [3, 1], [3, -1], [1, -3
 O = np.stack([_CORNERS, np.roll(_CORNERS, -1, axis=0)], axis=1)  # noqa: E741 - the letter
 """A ring of eight strokes."""
 
-_HALF_WIDTH = 0.35  # of a stroke, and
-_EDGE = 0.6  # the breadth over which it fades: centred on a stroke a pixel is ink, and paper at sqrt(1/2) beside it
+_HALF_WIDTH = 0.354  # of a stroke, and
+_EDGE = 0.7  # the breadth over which it fades: barely ink on a stroke, barely paper sqrt(1/2) beside it
 _ROWS = 4096  # drawn at a time
 
 

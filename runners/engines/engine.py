@@ -14,7 +14,7 @@ Truth = NDArray[np.integer[Any]]
 """The true class of each example, as its position among the classes: (n,)."""
 
 CostFunction = Callable[[Array, Truth], tuple[Array, Array]]
-"""From votes (n, classes) and truth (n,) to the cost of each example (n,) and its gradient with respect to the votes (n, classes)."""
+"""From votes (n, classes) and truth (n,) to the cost of each example (n,) and its gradient for each vote (n, classes)."""
 
 Draw = Callable[[str, int], np.random.Generator]
 """The random numbers of one step of training, for the layer of this name and this chunk of the batch."""

@@ -29,5 +29,6 @@ def _values(parameter: Parameter, generator: np.random.Generator | None) -> NDAr
     if parameter.given is not None:
         return np.array(parameter.given, dtype=np.float64)
     if parameter.initial == "he" and generator is not None:
-        return generator.standard_normal(parameter.shape, dtype=np.float64) * np.sqrt(2 / parameter.inputs)
+        values: NDArray[Any] = generator.standard_normal(parameter.shape) * np.sqrt(2 / parameter.inputs)
+        return values
     return np.full(parameter.shape, 1.0 if parameter.initial == "ones" else 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runners.pictures.confusion import confusion_matrix
-from runners.pictures.curves import curves
 from runners.pictures.features import first_layer_features
+from runners.pictures.progress import curves
 
 __all__ = ["confusion_matrix", "curves", "first_layer_features"]

@@ -61,7 +61,7 @@ def _tiles(weight: Weight) -> Iterator[tuple[str, Weight]]:
 
 def _title(weight: Weight, tiles: int) -> str:
     features, channels, height, width = weight.shape
-    title = f"First layer: {features} features of {height} \N{MULTIPLICATION SIGN} {width}"
+    title = f"First layer: {features} feature{'s' * (features > 1)} of {height} x {width}"
     if channels == 3:
         title += ", red, green and blue"
     elif channels > 1:

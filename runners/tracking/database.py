@@ -23,6 +23,10 @@ ANOTHER = "Name another store with --tracking-uri, or move this file away."
 _WRITABLE = "Change its permissions, or name another store with --tracking-uri."
 
 
+class StoreAwayError(UserError):
+    """A store that cannot be used now and may be back later."""
+
+
 @dataclass(frozen=True)
 class Schema:
     """The revisions of the database that an installed MLflow knows, and the newest, which it works with."""
@@ -71,7 +75,7 @@ def check_access(path: Path) -> None:
 def contents(path: Path) -> Contents:
     """What the database at a path holds; nothing where there is none yet.
 
-    Raises UserError where the file is something else or damaged.
+    Raises UserError where the file is something else or damaged, StoreAwayError where somebody has locked it.
     """
     if not path.exists() or path.stat().st_size == 0:
         return Contents()
@@ -81,6 +85,8 @@ def contents(path: Path) -> Contents:
     try:
         with closing(sqlite3.connect(path, timeout=20)) as database:
             return _contents(database)
+    except sqlite3.OperationalError as error:
+        raise StoreAwayError(f"The SQLite database {path} cannot be opened now: {error}.") from error
     except sqlite3.DatabaseError as error:
         raise UserError(f"The SQLite database {path} cannot be read: {error}.", hint=ANOTHER) from error
 

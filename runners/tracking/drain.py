@@ -21,8 +21,8 @@ from typing import TypeVar
 
 from convspec.errors import UserError
 from runners.tracking import events, record
-from runners.tracking.database import fold_log, path_of
-from runners.tracking.store import SETTINGS, StoreAwayError, first_line, open_client
+from runners.tracking.database import StoreAwayError, fold_log, path_of
+from runners.tracking.store import SETTINGS, first_line, open_client
 from runners.tracking.trainer import Trainer
 
 POLL_SECONDS = 0.5

@@ -29,7 +29,8 @@ class Swept:
         if self.message:
             return f"Run {self.run_id or self.folder.name} is not recorded completely yet: {self.message}"
         if self.status == "KILLED":
-            return f"Run {self.run_id} was killed; all that it left is recorded. Go on with it: --resume {self.run_id}"
+            again = f"`convspec run FILE --resume {self.run_id}` goes on with it."
+            return f"Run {self.run_id} was killed; all that it left is recorded. {again}"
         return f"Run {self.run_id} is now recorded completely."
 
 
@@ -43,10 +44,9 @@ def sweep(home: Path) -> list[Swept]:
         return []
     log = home / ".convspec" / "sweep.log"
     drainer = launch(folders, log=log, options=["--orphaned", "--patience", "0"], alone=True)
-    return [
-        Swept(Path(report["folder"]), report["run_id"], report["status"], report["message"])
-        for report in drainer.outcomes(_TIMEOUT_SECONDS)
-    ]
+    reports = drainer.outcomes(_TIMEOUT_SECONDS)
+    drainer.close()
+    return [Swept(Path(each["folder"]), each["run_id"], each["status"], each["message"]) for each in reports]
 
 
 def reap(client: MlflowClient, home: Path) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 from convspec.errors import UserError
 from runners.tracking import record
 from runners.tracking.spool import Spool
-from runners.tracking.store import redacted
+from runners.tracking.store import check, redacted
 
 PATIENCE_SECONDS = 60.0
 _ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ class Drainer:
 
     def __init__(self, process: subprocess.Popen[bytes], reports: int, folder: Path) -> None:
         self._process = process
-        self._reports = reports
+        self._reports: int | None = reports
         self._folder = folder
         self._read = b""
         self._heard: list[dict[str, Any]] = []
@@ -70,6 +70,9 @@ class Drainer:
         """Leave the process to itself: it delivers what there is, and ends."""
         if self._process.stdin is not None:
             self._process.stdin.close()
+        if self._reports is not None:
+            os.close(self._reports)
+            self._reports = None
         if self._process.poll() is None:
             self._process.returncode = 0  # it is meant to outlive this object, which is no cause for a warning
 
@@ -84,6 +87,7 @@ class Drainer:
 
     def _listen(self, deadline: float) -> bool:
         """Take in what is reported next; False where nothing more comes, or not in time."""
+        assert self._reports is not None, "a closed drainer is heard no more"
         poll = select.poll()
         poll.register(self._reports, select.POLLIN | select.POLLHUP)
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
@@ -99,8 +103,9 @@ class Drainer:
 def start_drainer(spool: Spool, uri: str, *, patience: float = PATIENCE_SECONDS) -> Drainer:
     """Start delivering a spool to the store at `uri`; start it first, as it takes a second to be ready.
 
-    Raises UserError where a run that is continued is recorded elsewhere.
+    Raises UserError where the store cannot be used, or a run that is continued is recorded in another.
     """
+    check(uri)
     known = record.load(spool.folder) or record.Record(uri)
     if known.run_id and known.tracking_uri != uri:
         raise UserError(

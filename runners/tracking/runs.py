@@ -186,5 +186,5 @@ def _near(runs: Sequence[Run], text: str) -> list[str]:
         return named[:3]
     labels = {run.info.run_id: _label(run) for run in runs}
     prefixes = {run_id[: len(text)]: run_id for run_id in reversed(labels)}
-    close = difflib.get_close_matches(text, prefixes, n=3, cutoff=0.75)
+    close = difflib.get_close_matches(text, prefixes, n=3, cutoff=0.75) if text else []
     return [labels[prefixes[prefix]] for prefix in close]

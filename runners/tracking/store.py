@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from convspec.errors import UserError
 from runners.tracking import database, template
+from runners.tracking.database import StoreAwayError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,10 +29,6 @@ SETTINGS: Mapping[str, str] = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # MLflow's own seven block for four minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
-
-
-class StoreAwayError(UserError):
-    """A store that cannot be reached now and may be back later."""
 
 
 def resolve_uri(option: str | None, home: Path) -> str:
@@ -110,7 +107,11 @@ def _open_database(uri: str) -> MlflowClient:
     except ModuleNotFoundError as error:
         hint = f"pip install {error.name}"
         raise UserError(f"The store {redacted(uri)} needs the package {error.name}.", hint=hint) from error
+    except sqlalchemy.exc.OperationalError as error:
+        raise StoreAwayError(f"The store {redacted(uri)} does not answer: {first_line(error)}") from error
     except (mlflow.MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
+        if getattr(error, "error_code", "") == "TEMPORARILY_UNAVAILABLE":
+            raise StoreAwayError(f"The store {redacted(uri)} does not answer: {first_line(error)}") from error
         hint = "If another version of MLflow made it, use that; else name another store with --tracking-uri."
         raise UserError(f"MLflow cannot open {redacted(uri)}: {first_line(error)}", hint=hint) from error
 

@@ -41,24 +41,24 @@ def _made(create: Callable[[str], object]) -> bytes:
 
 def _kept(version: str, schema: Schema) -> bytes | None:
     """The kept store, or None where there is none that fits; a damaged one does not pass gzip's checksum."""
-    path = _cache(version)
-    with suppress(OSError, EOFError, zlib.error):
-        content = gzip.decompress(path.read_bytes())
+    with suppress(OSError, EOFError, zlib.error, RuntimeError):
+        content = gzip.decompress(_cache(version).read_bytes())
         return content if schema.head and _revision(content) == schema.head else None
     return None
 
 
 def _keep(content: bytes, version: str) -> None:
     """Keep a store for the next fresh one; where there is no room for it, keep none."""
-    path = _cache(version)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError):
+        path = _cache(version)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft.write_bytes(gzip.compress(content, compresslevel=6))
         draft.replace(path)
 
 
 def _cache(version: str) -> Path:
+    """Where the store of a version is kept. Raises RuntimeError for a user without a home."""
     named = os.environ.get("XDG_CACHE_HOME", "")
     folder = Path(named) if named.startswith("/") else Path.home() / ".cache"
     return folder / "convspec" / f"mlflow-{version}.db.gz"

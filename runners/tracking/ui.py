@@ -30,11 +30,12 @@ def ui_command(uri: str, host: str = "127.0.0.1", port: int = 5000) -> tuple[lis
 
     More workers are slower for one person. The address goes through the environment, as it may hold a password.
     """
-    command = [sys.executable, "-P", "-m", "mlflow", "server", "--workers", "1", "--host", host, "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", host, "--port", str(port)]
     scripts = str(Path(sys.executable).parent)  # MLflow starts its web server by name
     environment = {
         **os.environ,
         **SETTINGS,
+        "PYTHONSAFEPATH": "1",  # no module of the folder in which it is started is taken for one of MLflow's
         "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")]),
         "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

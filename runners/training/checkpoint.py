@@ -30,7 +30,7 @@ class Checkpoint:
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Replaces the file in one step, so that a power cut leaves the old or the new one."""
     arrays = {
-        f"{group}/{name}": np.ascontiguousarray(array)
+        f"{group}/{name}": np.asarray(array, order="C")
         for group, members in checkpoint.groups.items()
         for name, array in members.items()
     }

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import singledispatch
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convspec.errors import UserError
 from convspec.training import Cost, CrossEntropy, Squared
-
-Array = NDArray[np.floating[Any]]
-Truth = NDArray[np.integer[Any]]
-CostFunction = Callable[[Array, Truth], tuple[Array, Array]]
-"""From votes (n, classes) and true classes (n,) to the cost of each example (n,) and its gradient (n, classes)."""
+from runners.engines.engine import Array, CostFunction, Truth
 
 
 @singledispatch

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import singledispatch
 from math import sqrt
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
 from convspec import training
 from convspec.errors import UserError
-
-Array = NDArray[np.floating[Any]]
+from runners.engines.engine import Array
 
 BLOCK = 1 << 15
 """Values that are updated together, so few that they stay in the cache from one operation to the next."""
@@ -58,8 +57,9 @@ class Sgd:
         self.scratch = np.empty(min(size, BLOCK), dtype)
 
     def update(self, values: Array, gradient: Array) -> None:
-        for block in _blocks(values.size):
-            self._update(values[block], gradient[block], self.velocity[block])
+        with np.errstate(over="ignore", invalid="ignore"):
+            for block in _blocks(values.size):
+                self._update(values[block], gradient[block], self.velocity[block])
 
     def _update(self, values: Array, gradient: Array, velocity: Array) -> None:
         change = self.scratch[: values.size]
@@ -74,10 +74,11 @@ class Sgd:
         np.subtract(values, change, values)
 
     def state(self) -> dict[str, Array]:
-        return {"velocity": self.velocity.copy()}
+        return {"velocity": self.velocity.copy()} if self.spec.momentum else {}
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        self.velocity[:] = state["velocity"]
+        if self.spec.momentum:
+            self.velocity[:] = state["velocity"]
 
 
 class Adam:
@@ -98,10 +99,12 @@ class Adam:
         self.steps += 1
         mean = (1 - spec.beta_1) / (1 - spec.beta_1**self.steps)
         root = sqrt((1 - spec.beta_2) / (1 - spec.beta_2**self.steps))
-        for block in _blocks(values.size):
-            gradients, squares = self.gradients[block], self.squares[block]
-            self._remember(gradient[block], gradients, squares)
-            self._move(values[block], gradients, squares, rate=spec.learning_rate * mean / root, epsilon=spec.epsilon / root)
+        rate, epsilon = spec.learning_rate * mean / root, spec.epsilon / root
+        with np.errstate(over="ignore", invalid="ignore"):
+            for block in _blocks(values.size):
+                gradients, squares = self.gradients[block], self.squares[block]
+                self._remember(gradient[block], gradients, squares)
+                self._move(values[block], gradients, squares, rate=rate, epsilon=epsilon)
 
     def _remember(self, gradient: Array, gradients: Array, squares: Array) -> None:
         square = np.square(gradient, self.scratch[: gradient.size])
@@ -118,7 +121,11 @@ class Adam:
         np.subtract(values, change, values)
 
     def state(self) -> dict[str, Array]:
-        return {"steps": np.array(float(self.steps)), "gradients": self.gradients.copy(), "squares": self.squares.copy()}
+        return {
+            "steps": np.array(float(self.steps)),
+            "gradients": self.gradients.copy(),
+            "squares": self.squares.copy(),
+        }
 
     def restore(self, state: Mapping[str, Array]) -> None:
         self.steps = int(state["steps"])

@@ -15,8 +15,9 @@ class Activation(Operation):
     """An elementwise function, computed in place where the next layer's array allows it."""
 
     def __init__(self, site: Site) -> None:
-        self.y = site.y
-        self.input = self.y if self.y.flags.c_contiguous else site.empty(site.input_shape)
+        self.y = site.empty(site.output_shape) if site.training and site.output_is_overwritten else site.y
+        self.overwrites_input = self.y.flags.c_contiguous
+        self.input = self.y if self.overwrites_input else site.empty(site.input_shape)
         self.dx = site.empty(site.input_shape) if site.training and site.wants_dx else None
 
     def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
@@ -41,7 +42,7 @@ class ReluOperation(Activation):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self.zero = np.zeros((), self.y.dtype)
-        self.positive = np.empty(self.y.shape, bool)
+        self.positive = np.empty(self.y.shape if site.training else 0, bool)
 
     def apply(self, x: Array, y: Array) -> None:
         np.maximum(x, self.zero, out=y)

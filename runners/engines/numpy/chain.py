@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from convspec.layers import Pooling, Relu
 from convspec.plan import LayerPlan
 from runners.engines.engine import Array
-from runners.engines.numpy.layer import Backward, DrawForLayer, Site, operation
+from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Link:
 def relu_after_maximum(links: Sequence[Link]) -> list[Link]:
     """The links with every relu that stands before a maximum moved behind it, where fewer values are left.
 
-    Votes and gradients stay the same to the bit: the largest of several values stays the largest, and values that relu makes equal
-    get no gradient. Sigmoid and tanh stay where they are, because rounding makes equals of values that do get one.
+    Votes and gradients stay the same to the bit: the largest of several values stays the largest, and the values that
+    relu makes equal get no gradient. Sigmoid and tanh stay: rounding makes equals of values that do get one.
     """
     order = list(links)
     for i, following in enumerate(order[1:]):
@@ -44,15 +44,21 @@ class Chain:
         self.spans = [link.span for link in links]
         # Below the first layer that is trained, nobody asks for a gradient.
         self.lowest = next((i for i, span in enumerate(self.spans) if span is not None), len(links))
-        self.operations = []
-        output = None
+        self.operations: list[Operation] = []
         for i, link in reversed(list(enumerate(links))):
-            layer = link.layer
+            following = self.operations[-1] if self.operations else None
             site = Site(
-                layer.name, layer.input_shape, layer.output_shape, n, link.values, output, training, i > self.lowest
+                link.layer.name,
+                link.layer.input_shape,
+                link.layer.output_shape,
+                n,
+                link.values,
+                output=following.input if following else None,
+                output_is_overwritten=following.overwrites_input if following else False,
+                training=training,
+                wants_dx=i > self.lowest,
             )
-            self.operations.append(operation(layer.layer, site))
-            output = self.operations[-1].input
+            self.operations.append(operation(link.layer.layer, site))
         self.operations.reverse()
 
     def forward(self, pictures: Array, draw: DrawForLayer | None = None) -> tuple[Array, list[Backward]]:

@@ -15,7 +15,8 @@ class DropoutOperation(Operation):
     def __init__(self, layer: Dropout, site: Site) -> None:
         self.name, self.rate = site.name, layer.rate
         self.y = site.y
-        self.input = self.y if self.y.flags.c_contiguous else site.empty(site.input_shape)
+        self.overwrites_input = self.y.flags.c_contiguous
+        self.input = self.y if self.overwrites_input else site.empty(site.input_shape)
         self.uniform = np.empty(self.y.shape, np.float32)
         self.mask = np.empty_like(self.y, order="C")
         self.dx = np.empty_like(self.mask) if site.wants_dx else None
@@ -37,7 +38,7 @@ class Identity(Operation):
     """Hands on what comes in."""
 
     def __init__(self, site: Site) -> None:
-        self.input = site.y
+        self.input, self.overwrites_input = site.y, site.output_is_overwritten
 
     def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
         self.take(x)

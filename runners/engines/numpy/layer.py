@@ -41,6 +41,8 @@ class Site:
     """The parameters of the layer in one vector, in the order of `named_parameters`; changed from outside."""
     output: Array | None = None
     """The array in which the next layer expects this one's output."""
+    output_is_overwritten: bool = False
+    """Whether the next layer works in place, so that a layer which needs its output on the way back must not put it there."""
     training: bool = True
     wants_dx: bool = True
 
@@ -59,14 +61,15 @@ class Site:
 
 
 class Operation(ABC):
-    """A layer at its site. `input` is the array from which it reads: a layer before it can write there."""
+    """A layer at its site. `input` is an array into which the layer before can write; some work in place and overwrite it."""
 
     input: Array
+    overwrites_input: bool = False
 
     def take(self, x: Array) -> None:
         """Copies the input, unless it has been written to `input` already."""
         if x is not self.input:
-            np.copyto(self.input, x.reshape(self.input.shape))
+            np.copyto(self.input, x)
 
     @abstractmethod
     def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:

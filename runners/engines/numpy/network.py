@@ -16,12 +16,16 @@ from runners.engines.numpy.chain import Chain, Link, relu_after_maximum
 from runners.engines.numpy.parameters import Parameters
 
 CHUNK_BYTES = 2 << 20
-"""The widest layer's output for the examples that are computed together stays below this, about what a core's cache holds."""
+"""The output of the widest layer for the examples that are computed together stays below this, if those are 16 or more."""
+
+WORTH_A_THREAD = 10_000_000
+"""Multiply-adds of a chunk below which threads wait for each other, at every layer, longer than they help."""
 
 
 def chunk_limit(plan: Plan) -> int:
-    """How many examples are computed together at most."""
-    return max(1, CHUNK_BYTES // max(layer.activation_bytes for layer in plan.layers))
+    """How many examples are computed together: enough for long inner loops, few enough for the cache and for threads."""
+    widest = max(layer.activation_bytes for layer in plan.layers)
+    return max(16, min(32, CHUNK_BYTES // widest))
 
 
 def chunks(n: int, limit: int) -> list[slice]:
@@ -46,8 +50,8 @@ class Network:
         self._fast_links = relu_after_maximum(self._links)
         self._chains: dict[tuple[int, int, bool], Chain] = {}
         self._limit = chunk_limit(plan)
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+        self._threads = threads if plan.multiply_adds * self._limit >= WORTH_A_THREAD else 1
+        self._pool = ThreadPoolExecutor(self._threads - 1) if self._threads > 1 else None
 
     @property
     def values(self) -> Array:

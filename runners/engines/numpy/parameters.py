@@ -15,8 +15,8 @@ from runners.engines.numpy.layer import named_parameters
 
 
 class Parameters:
-    """`values` is what training changes. For each layer, `vectors` is its part, there or among those kept as they are, and `spans`
-    where in `values` it stands (None: kept)."""
+    """`values` is what training changes. `vectors` has the parameters of each layer, there or among those that are kept as
+    they are, and `spans` tells where in `values` they stand (None: kept)."""
 
     def __init__(self, plan: Plan, weights: Mapping[str, Array], dtype: DTypeLike) -> None:
         self.layers = plan.layers

@@ -1,0 +1,72 @@
+"""Pooling forward against a walk of the windows by hand, and where the gradient of a maximum goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convspec.base import Shape, pair
+from convspec.layers import Pooling
+
+SETTINGS = [
+    pytest.param(2, 2, (2, 6, 8), id="two"),
+    pytest.param(2, 2, (2, 7, 5), id="hanging over"),
+    pytest.param(3, 2, (1, 8, 8), id="overlapping"),
+    pytest.param(2, 3, (1, 8, 9), id="gaps"),
+    pytest.param((3, 1), (2, 1), (1, 6, 4), id="uneven"),
+    pytest.param(3, 1, (1, 4, 5), id="stride 1"),
+]
+
+
+def walk(x: NDArray[Any], layer: Pooling) -> NDArray[Any]:
+    """The windows of one picture (channels, height, width), one after the other."""
+    (wh, ww), (sh, sw) = pair(layer.window), pair(layer.stride)
+    height, width = x.shape[1:]
+    reduce = np.max if layer.reduce == "max" else np.mean
+    rows = [r for r in range(0, height, sh) if layer.edge == "keep" or r + wh <= height]
+    columns = [c for c in range(0, width, sw) if layer.edge == "keep" or c + ww <= width]
+    shape = layer.output_shape(x.shape)
+    y = [[[reduce(channel[r : r + wh, c : c + ww]) for c in columns] for r in rows] for channel in x]
+    return np.array(y)[:, : shape[1], : shape[2]]
+
+
+@pytest.mark.parametrize("reduce", ["max", "average"])
+@pytest.mark.parametrize("edge", ["keep", "drop"])
+@pytest.mark.parametrize(("window", "stride", "shape"), SETTINGS)
+def test_forward_is_what_walking_the_windows_gives(
+    alone: Any, window: Any, stride: Any, shape: Shape, edge: str, reduce: str
+) -> None:
+    layer = Pooling(window=window, stride=stride, edge=edge, kind=reduce)
+    x = np.random.default_rng(0).standard_normal((2, *shape))
+    np.testing.assert_allclose(alone(layer, shape, 2).forward(x), [walk(each, layer) for each in x], rtol=1e-15)
+
+
+def test_average_over_the_edge_divides_by_what_is_covered(alone: Any) -> None:
+    one = alone(Pooling(window=2, stride=2, kind="average"), (1, 3, 3), 1)
+    assert one.forward(np.arange(9.0).reshape(1, 1, 3, 3)).tolist() == [[[[2, 3.5], [6.5, 8]]]]
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        ([[5, 5], [5, 5]], [[1, 0], [0, 0]]),
+        ([[1, 5], [5, 5]], [[0, 1], [0, 0]]),
+        ([[1, 5], [5, 1]], [[0, 1], [0, 0]]),
+        ([[1, 2], [5, 5]], [[0, 0], [1, 0]]),
+        ([[1, 2], [3, 5]], [[0, 0], [0, 1]]),
+    ],
+    ids=["all equal", "three equal", "a diagonal", "the lower row", "no tie"],
+)
+def test_the_gradient_of_a_tie_goes_to_the_first_in_reading_order(alone: Any, x: Any, expected: Any) -> None:
+    one = alone(Pooling(window=2, stride=2), (1, 2, 2), 1)
+    dx, _ = one.backward(np.array([[x]], float), np.ones((1, 1, 1, 1)))
+    assert dx.tolist() == [[expected]]
+
+
+def test_ties_of_overlapping_windows_add_up_at_the_first_of_each(alone: Any) -> None:
+    one = alone(Pooling(window=3, stride=1), (1, 3, 4), 1)
+    dx, _ = one.backward(np.zeros((1, 1, 3, 4)), np.array([[[[10.0, 1.0], [4.0, 2.0], [7.0, 3.0]]]])[:, :, :1])
+    assert dx.tolist() == [[[[10, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]]

@@ -1,0 +1,137 @@
+"""The training loop: what follows from the seed, what is kept, and when it stops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convspec.errors import UserError
+from convspec.loading import Loaded, load_text
+from runners.experiment import Experiment
+from runners.files import digest, weights_bytes
+from runners.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from runners.training.loop import Stopped, Trainer
+
+TEXT = """
+experiment: loop
+data: {source: xs_and_os, examples: 300, noise: 0.8, split: {validation: 0.2, test: 0.2}}
+network:
+  - convolution: {features: 3, size: 3}
+  - relu
+  - dropout: {rate: 0.3}
+  - fully_connected: {neurons: 2}
+training: {epochs: 6, batch: 16, optimizer: {adam: {learning_rate: 0.01}}}
+seed: 3
+"""
+
+
+def loaded(*settings: str) -> Loaded:
+    return load_text(TEXT, "loop.yaml", folder=Path(), settings=settings)
+
+
+def trained(*settings: str, threads: int = 1, checkpoint: Checkpoint | None = None) -> tuple[Experiment, str]:
+    experiment = Experiment.prepare(loaded(*settings), threads=threads)
+    weights = experiment.train([], stop=lambda: False, checkpoint=checkpoint)
+    return experiment, digest(weights_bytes(weights))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
+    _, first = trained()
+    assert trained(threads=2)[1] == first
+    assert trained("seed=4")[1] != first
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "{sgd: {momentum: 0.9, nesterov: true}}"])
+@pytest.mark.parametrize("batches", [1, 7, 12, 13, 40])
+def test_a_training_stopped_at_any_batch_goes_on_to_the_same_weights(tmp_path: Path, batches: int, optimizer: str) -> None:
+    setting = f"training.optimizer={optimizer}"
+    _, expected = trained(setting)
+    experiment = Experiment.prepare(loaded(setting), threads=1)
+    asked = iter(range(batches + 1))
+    with pytest.raises(Stopped):
+        experiment.train([], stop=lambda: next(asked) == batches)
+    assert experiment.trainer is not None
+    write_checkpoint(tmp_path / "checkpoint", experiment.trainer.checkpoint())
+    resumed, found = trained(setting, checkpoint=read_checkpoint(tmp_path / "checkpoint"))
+    assert found == expected
+    assert resumed.trainer is not None
+    assert [epoch.number for epoch in resumed.trainer.progress.history] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_weights_with_the_lowest_validation_cost_are_kept() -> None:
+    experiment, _ = trained("training.optimizer.adam.learning_rate=0.2", "training.epochs=12")
+    trainer = experiment.trainer
+    assert trainer is not None
+    costs = [epoch.cost_validation for epoch in trainer.progress.history]
+    assert trainer.progress.best_epoch == 1 + int(np.argmin(costs))
+    assert trainer.progress.best_epoch < 12
+    kept = Experiment.prepare(loaded(), threads=1)
+    weights = trainer.best_weights()
+    again = Trainer(_network(experiment, weights), trainer.training, kept.dataset, plan=trainer.plan, seed=3)
+    assert again.evaluate(kept.dataset.validation)[0] == pytest.approx(min(costs))
+
+
+def _network(experiment: Experiment, weights: dict[str, np.ndarray]) -> object:
+    from runners.engines.numpy.network import Network
+
+    return Network(experiment.loaded.plan, weights)
+
+
+def test_without_validation_the_last_weights_are_kept() -> None:
+    experiment, found = trained("data.split.validation=0")
+    trainer = experiment.trainer
+    assert trainer is not None
+    assert trainer.progress.best_epoch == 0
+    assert digest(weights_bytes(trainer.network.weights)) == found
+    assert trainer.progress.history[0].cost_validation is None
+
+
+def test_every_training_example_is_seen_once_an_epoch() -> None:
+    experiment = Experiment.prepare(loaded("training.epochs=2"), threads=1)
+    seen: list[np.ndarray] = []
+    take = type(experiment.dataset.train).pictures_at
+
+    class Watched:
+        def __init__(self) -> None:
+            self.labels = experiment.dataset.train.labels
+
+        def __len__(self) -> int:
+            return len(experiment.dataset.train)
+
+        def pictures_at(self, indices: np.ndarray) -> np.ndarray:
+            seen.append(indices)
+            return take(experiment.dataset.train, indices)
+
+    dataset = experiment.dataset
+    object.__setattr__(experiment, "dataset", type(dataset)(dataset.description, Watched(), dataset.validation, dataset.test, dataset.checksum))  # type: ignore[arg-type]
+    experiment.train([], stop=lambda: False)
+    batches = -(-len(dataset.train) // 16)
+    first, second = np.concatenate(seen[:batches]), np.concatenate(seen[batches:])
+    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(len(dataset.train)))
+    assert first.tolist() != second.tolist()
+
+
+def test_a_frozen_layer_keeps_its_weights() -> None:
+    experiment, _ = trained("network.convolution_1.trainable=false")
+    trainer = experiment.trainer
+    assert trainer is not None
+    from runners.engines.initial import initial_weights
+
+    before = initial_weights(trainer.plan, 3)
+    after = trainer.network.weights
+    np.testing.assert_array_equal(after["convolution_1.weight"], before["convolution_1.weight"])
+    assert not np.array_equal(after["fully_connected_1.weight"], before["fully_connected_1.weight"])
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "], ids=["empty", "text", "header"])
+def test_a_broken_checkpoint_is_one_message(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "checkpoint").write_bytes(content)
+    with pytest.raises(UserError, match="is not a checkpoint"):
+        read_checkpoint(tmp_path / "checkpoint")
+
+
+def test_a_missing_checkpoint_is_one_message(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no checkpoint"):
+        read_checkpoint(tmp_path / "none")
