@@ -9,6 +9,9 @@ import pytest
 
 from convspec.errors import UserError
 from convspec.loading import Loaded, load_text
+from runners.data import Examples
+from runners.engines.initial import initial_weights
+from runners.engines.numpy.network import Network
 from runners.experiment import Experiment
 from runners.files import digest, weights_bytes
 from runners.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -69,14 +72,8 @@ def test_the_weights_with_the_lowest_validation_cost_are_kept() -> None:
     assert trainer.progress.best_epoch < 12
     kept = Experiment.prepare(loaded(), threads=1)
     weights = trainer.best_weights()
-    again = Trainer(_network(experiment, weights), trainer.training, kept.dataset, plan=trainer.plan, seed=3)
+    again = Trainer(Network(trainer.plan, weights), trainer.training, kept.dataset, plan=trainer.plan, seed=3)
     assert again.evaluate(kept.dataset.validation)[0] == pytest.approx(min(costs))
-
-
-def _network(experiment: Experiment, weights: dict[str, np.ndarray]) -> object:
-    from runners.engines.numpy.network import Network
-
-    return Network(experiment.loaded.plan, weights)
 
 
 def test_without_validation_the_last_weights_are_kept() -> None:
@@ -88,37 +85,26 @@ def test_without_validation_the_last_weights_are_kept() -> None:
     assert trainer.progress.history[0].cost_validation is None
 
 
-def test_every_training_example_is_seen_once_an_epoch() -> None:
-    experiment = Experiment.prepare(loaded("training.epochs=2"), threads=1)
-    seen: list[np.ndarray] = []
-    take = type(experiment.dataset.train).pictures_at
+def test_every_training_example_is_seen_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = Experiment.prepare(loaded("training.epochs=2", "data.split.validation=0"), threads=1)
+    seen: list[int] = []
+    take = Examples.pictures_at
 
-    class Watched:
-        def __init__(self) -> None:
-            self.labels = experiment.dataset.train.labels
+    def watched(self: Examples, indices: np.ndarray) -> np.ndarray:
+        seen.extend(indices.tolist())
+        return take(self, indices)
 
-        def __len__(self) -> int:
-            return len(experiment.dataset.train)
-
-        def pictures_at(self, indices: np.ndarray) -> np.ndarray:
-            seen.append(indices)
-            return take(experiment.dataset.train, indices)
-
-    dataset = experiment.dataset
-    object.__setattr__(experiment, "dataset", type(dataset)(dataset.description, Watched(), dataset.validation, dataset.test, dataset.checksum))  # type: ignore[arg-type]
+    monkeypatch.setattr(Examples, "pictures_at", watched)
     experiment.train([], stop=lambda: False)
-    batches = -(-len(dataset.train) // 16)
-    first, second = np.concatenate(seen[:batches]), np.concatenate(seen[batches:])
-    assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(len(dataset.train)))
-    assert first.tolist() != second.tolist()
+    count = len(experiment.dataset.train)
+    assert sorted(seen[:count]) == sorted(seen[count:]) == list(range(count))
+    assert seen[:count] != seen[count:]
 
 
 def test_a_frozen_layer_keeps_its_weights() -> None:
     experiment, _ = trained("network.convolution_1.trainable=false")
     trainer = experiment.trainer
     assert trainer is not None
-    from runners.engines.initial import initial_weights
-
     before = initial_weights(trainer.plan, 3)
     after = trainer.network.weights
     np.testing.assert_array_equal(after["convolution_1.weight"], before["convolution_1.weight"])

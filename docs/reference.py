@@ -1,0 +1,104 @@
+"""Writes docs/pipelines.md, the reference of the pipeline file, from the specs themselves: `python docs/reference.py`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from convspec.choice import Choice, Option
+from convspec.data import DataSource, Split, Tricks
+from convspec.json_schema import json_schema_of
+from convspec.layers import Layer
+from convspec.pipeline import Pipeline
+from convspec.spec import Spec
+from convspec.training import Cost, Optimizer, Training
+
+PAGE = Path(__file__).parent / "pipelines.md"
+HEAD = """# The pipeline file
+
+Every key, from the program's own description (`python docs/reference.py` writes this page). Keys without a default are required;
+a key that is not here is an error. Sizes, windows and strides are one number for both directions, or `[height, width]`.
+
+A layer, a cost or an optimizer is its name alone (`relu`), or a mapping with that one key (`dropout: {rate: 0.5}`). Any layer
+may be given a `name:`; others are numbered by kind (`convolution_1`). Names stand in tables, errors, metrics and in paths:
+`--set network.edges.features=8`, `--set network[0].features=8`, `--set training.optimizer.adam.learning_rate=0.01`.
+
+File paths start from the folder of the pipeline file.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD, *_section("The file", Pipeline), "\n## data\n", *_choices(DataSource, "source: ")]
+    parts += _section("split", Split, level=3)
+    parts += _section("tricks", Tricks, level=3)
+    parts += ["\n## network\n", *_choices(Layer, "")]
+    parts += _section("training", Training)
+    parts += ["\n### Costs\n", *_choices(Cost, "cost: ", level=4)]
+    parts += ["\n### Optimizers\n", *_choices(Optimizer, "optimizer: ", level=4)]
+    return "\n".join(parts) + "\n"
+
+
+def _choices(base: type[Choice], prefix: str, *, level: int = 3) -> Iterator[str]:
+    for word, option in base.options().items():
+        yield from _section(f"`{prefix}{word}`", option, level=level)
+
+
+def _section(title: str, spec: type[Spec], *, level: int = 2) -> Iterator[str]:
+    yield f"\n{'#' * level} {title}\n"
+    yield " ".join((spec.__doc__ or "").split("\n\n")[0].split())
+    rows = list(_rows(spec))
+    if rows:
+        yield "\n| key | values | default | |\n|---|---|---|---|"
+        yield from rows
+
+
+def _rows(spec: type[Spec]) -> Iterator[str]:
+    schema = json_schema_of(spec)
+    for name, field in spec.fields().items():
+        key = field.alias or name
+        if key == "name" and issubclass(spec, Option):
+            continue
+        values = _values(schema["properties"][key]).replace("|", "\\|")
+        default = "required" if field.is_required else _default(field)
+        yield f"| `{key}` | {values} | {default} | {field.description} |"
+
+
+def _default(field: object) -> str:
+    factory = getattr(field, "default_factory", None)
+    value = factory().plain() if factory else getattr(field, "default", None)
+    if value is None or value == "":
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value).replace("'", "")
+    return f"`{text}`"
+
+
+def _values(schema: dict[str, object]) -> str:
+    """What a JSON Schema accepts, in words."""
+    match schema:
+        case {"anyOf": [*forms]}:
+            return " or ".join(_values(form) for form in forms if form != {"type": "null"})  # type: ignore[arg-type]
+        case {"enum": [*words]}:
+            return ", ".join(f"`{word}`" for word in words)
+        case {"$ref": str(reference)}:
+            return f"a {reference.rpartition('/')[2]}"
+        case {"type": "array", "prefixItems": [*items]}:
+            return f"list of {len(items)}"
+        case {"type": "array", "items": dict(items)}:
+            return f"list of {_values(items)}"
+    names = {"integer": "whole number", "number": "number", "string": "text", "boolean": "`true`, `false`", "object": "mapping"}
+    limits = [
+        f"{sign} {schema[limit]:g}" if isinstance(schema[limit], float) else f"{sign} {schema[limit]}"
+        for limit, sign in (
+            ("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"),
+        )
+        if limit in schema
+    ]  # fmt: skip
+    return " ".join([names[str(schema["type"])], ", ".join(limits)]).strip()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

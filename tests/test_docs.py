@@ -1,0 +1,52 @@
+"""The pages say what is true: the README's file is right, its commands exist, the reference is current."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from convspec.loading import load, load_text
+from runners.cli.main import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+(PIPELINE,) = re.findall(r"```yaml\n(.*?)```", README, flags=re.DOTALL)
+SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL))
+
+
+def test_the_pipeline_in_the_readme_is_the_shipped_one_in_twenty_lines() -> None:
+    assert len(PIPELINE.splitlines()) <= 20
+    shown, shipped = load_text(PIPELINE, "README.md", folder=ROOT).pipeline, load("digits").pipeline
+    assert (shown.data, shown.network, shown.training, shown.seed) == (
+        shipped.data,
+        shipped.network,
+        shipped.training,
+        shipped.seed,
+    )
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"^convspec (\w+)", SHELL, flags=re.MULTILINE))))
+def test_every_command_in_the_readme_exists(command: str) -> None:
+    assert command in COMMANDS
+
+
+def test_every_command_is_in_the_readme() -> None:
+    assert set(re.findall(r"^convspec (\w+)", SHELL, flags=re.MULTILINE)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"^make ([\w-]+)", SHELL, flags=re.MULTILINE))))
+def test_every_make_target_in_the_readme_exists(target: str) -> None:
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\((docs/[^)]+)\)", README))
+def test_every_link_in_the_readme_leads_somewhere(link: str) -> None:
+    assert (ROOT / link).is_file()
+
+
+def test_the_reference_is_what_the_specs_say() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "reference.py"))["page"]()
+    assert (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8") == page, "run: python docs/reference.py"
