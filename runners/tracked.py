@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from convspec.errors import INTERRUPTED, UserError
 from convspec.loading import Loaded
-from convspec.messages import shown
 from convspec.network import locations
+from convspec.values import shown
 from runners import environment, files
 from runners.interruption import Interruption
 from runners.report import describe_plan

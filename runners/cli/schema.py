@@ -16,7 +16,7 @@ def command(as_json: bool) -> None:
     """
     import json
 
+    from convspec.json_schema import json_schema_of
     from convspec.pipeline import Pipeline
 
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Pipeline.model_json_schema()}
-    echo(json.dumps(schema, indent=None if as_json else 2))
+    echo(json.dumps(json_schema_of(Pipeline), indent=None if as_json else 2))

@@ -37,7 +37,6 @@ class Delivery:
         self._client = client
         self._folder = folder
         self._record = known
-        self._waiting: list[Metric] = []
 
     def send(self, spooled: Iterable[tuple[Event, int]]) -> None:
         """Send events in order, figures in batches.
@@ -52,18 +51,18 @@ class Delivery:
             "model": self._keep_model,
             "end": self._end,
         }
-        self._waiting.clear()  # what a failed attempt left is read again
+        figures: list[Metric] = []
         offset = self._record.sent
         for event, behind in spooled:
             if event["event"] == "metrics":
-                self._waiting += _metrics(event)
+                figures += _metrics(event)
             else:
-                self._flush(offset)
+                self._flush(figures, offset)
                 handlers[event["event"]](event)
             offset = behind
-            if not self._waiting or len(self._waiting) >= limits.METRICS_PER_BATCH:
-                self._flush(offset)
-        self._flush(offset)
+            if not figures or len(figures) >= limits.METRICS_PER_BATCH:
+                self._flush(figures, offset)
+        self._flush(figures, offset)
 
     def kill(self, *, orphaned: bool) -> None:
         """End a run whose trainer is gone without having said how it ended, at the time of its last event."""
@@ -71,11 +70,11 @@ class Delivery:
         self._set_tags(tags | ({"convspec.orphaned": "true"} if orphaned else {}))
         self._terminate("KILLED", end_ms=(self._folder / events.FILE).stat().st_mtime_ns // 1_000_000)
 
-    def _flush(self, offset: int) -> None:
-        for first in range(0, len(self._waiting), limits.METRICS_PER_BATCH):
-            batch = self._waiting[first : first + limits.METRICS_PER_BATCH]
-            self._client.log_batch(self._record.run_id, metrics=batch)
-        self._waiting.clear()
+    def _flush(self, figures: list[Metric], offset: int) -> None:
+        """Send figures and forget them, and note that all up to `offset` has been sent."""
+        for first in range(0, len(figures), limits.METRICS_PER_BATCH):
+            self._client.log_batch(self._record.run_id, metrics=figures[first : first + limits.METRICS_PER_BATCH])
+        figures.clear()
         if offset != self._record.sent:
             self._record.sent = offset
             self._record.save(self._folder)
@@ -153,8 +152,8 @@ class Delivery:
         flavor.identify(folder, model_id=model.model_id, run_id=run_id, mlflow_version=VERSION)
         self._client.log_model_artifacts(model.model_id, str(folder))
         self._client.finalize_logged_model(model.model_id, "READY")
-        linked = {output.model_id for output in self._client.get_run(run_id).outputs.model_outputs}
-        if model.model_id not in linked:
+        outputs = self._client.get_run(run_id).outputs
+        if outputs is None or model.model_id not in {output.model_id for output in outputs.model_outputs}:
             self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=event["step"])])
         self._client.log_batch(run_id, metrics=_metrics(event, model_id=model.model_id))
 

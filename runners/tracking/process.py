@@ -112,8 +112,9 @@ def start_drainer(spool: Spool, uri: str, *, patience: float = PATIENCE_SECONDS)
             f"Run {known.run_id} is recorded in {redacted(known.tracking_uri)}, not in {redacted(uri)}.",
             hint="Continue it with --tracking-uri set to where it is.",
         )
-    known.tracking_uri = uri
-    known.save(spool.folder)
+    if not known.run_id:  # later it is for those who deliver to write
+        known.tracking_uri = uri
+        known.save(spool.folder)
     return launch([spool.folder], log=spool.folder / "drain.log", options=["--patience", str(patience)])
 
 

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _KINDS = "sqlite:///FILE, http(s)://HOST, postgresql://..., mysql://... or mssql://..."
 _CREDENTIALS = "MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN, say who you are."
-_REFUSALS = {"PERMISSION_DENIED": "does not allow it", "UNAUTHENTICATED": "wants a name and a password"}
+_NO_MLFLOW = ("is no MLflow server", "Look at its address in a browser, or name another store with --tracking-uri.")
+_REFUSALS = {
+    "PERMISSION_DENIED": ("does not allow it", _CREDENTIALS),
+    "UNAUTHENTICATED": ("wants a name and a password", _CREDENTIALS),
+    "ENDPOINT_NOT_FOUND": _NO_MLFLOW,
+    "RESOURCE_DOES_NOT_EXIST": _NO_MLFLOW,
+    "NOT_IMPLEMENTED": _NO_MLFLOW,
+}
 
 SETTINGS: Mapping[str, str] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -141,9 +148,9 @@ def _open_server(uri: str) -> MlflowClient:
     try:
         client.search_experiments(max_results=1)
     except mlflow.MlflowException as error:
-        refusal = _REFUSALS.get(error.error_code)
+        refusal, hint = _REFUSALS.get(error.error_code, ("", ""))
         if refusal:
-            raise UserError(f"The store {redacted(uri)} {refusal}.", hint=_CREDENTIALS) from error
+            raise UserError(f"The store {redacted(uri)} {refusal}.", hint=hint) from error
         raise StoreAwayError(f"The store {redacted(uri)} does not answer: {first_line(error)}") from error
     return client
 

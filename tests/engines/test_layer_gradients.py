@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convspec.base import Shape, options_of
+from convspec.base import Shape
 from convspec.layers import Convolution, Dropout, FullyConnected, Layer, Pooling, Relu, Repeat, Sigmoid, Tanh
 from runners.engines.numpy import patches
 from runners.engines.numpy.layer import operation
@@ -99,8 +99,8 @@ def test_gradients_are_those_of_finite_differences(alone: Any, layer: Layer, sha
 
 @pytest.mark.parametrize(
     ("block", "kept"),
-    [(1 << 20, 1 << 20), (1, 1 << 20), (1, 0)],
-    ids=["whole", "in blocks that are kept", "in blocks made twice"],
+    [(1 << 20, 1 << 20), (1, 1 << 20), (1, 0), (900, 0)],
+    ids=["whole", "in blocks that are kept", "in blocks made twice", "in larger blocks made twice"],
 )
 @pytest.mark.parametrize(
     ("layer", "shape"), [case[1:] for case in CONVOLUTIONS], ids=[case[0] for case in CONVOLUTIONS]
@@ -110,6 +110,7 @@ def test_gradients_of_convolutions_are_those_of_finite_differences(
 ) -> None:
     monkeypatch.setattr(patches, "BLOCK_BYTES", block)
     monkeypatch.setattr(patches, "KEPT_BYTES", kept)
+    monkeypatch.setattr(patches, "MIN_COLUMNS", 1)
     check(alone(layer, shape), shape)
 
 
@@ -141,5 +142,9 @@ def test_outputs_have_the_planned_shape(alone: Any, layer: Layer, shape: Shape) 
 
 
 def test_every_kind_of_layer_can_be_computed() -> None:
-    unknown = [kind for kind in options_of(Layer) if operation.dispatch(kind) is operation.dispatch(object)]
+    def kinds(of: type[Layer]) -> list[type[Layer]]:
+        return [kind for below in of.__subclasses__() for kind in ([below] if "kind" in vars(below) else kinds(below))]
+
+    unknown = [kind for kind in kinds(Layer) if operation.dispatch(kind) is operation.dispatch(object)]
     assert unknown == [Repeat], "a repeat is written out in the plan"
+    assert len(kinds(Layer)) >= 8

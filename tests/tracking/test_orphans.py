@@ -60,6 +60,7 @@ def test_a_run_that_has_ended_and_is_kept_is_left_alone(
     home: Path, spool: Spool, start: Start, deliver: Deliver
 ) -> None:
     start()
+    _abandon(spool)
     spool.end("KILLED", reason="interrupted")
     with (spool.folder / events.FILE).open("a") as file:
         file.write('{"torn')
@@ -122,3 +123,10 @@ def test_a_run_whose_spool_is_lost_is_ended_by_its_tags(client: MlflowClient, ho
     assert (run.info.status, run.data.tags["convspec.orphaned"]) == ("KILLED", "true")
     assert [client.get_run(run_id).info.status for run_id in (alive, other)] == ["RUNNING", "RUNNING"]
     assert reap(client, home) == []
+
+
+def test_a_run_that_has_a_spool_is_left_to_the_sweep(client: MlflowClient, home: Path, uri: str, spool: Spool) -> None:
+    run_id = client.create_run(client.create_experiment("digits"), tags=DEAD.tags()).info.run_id
+    record.Record(uri, run_id=run_id).save(spool.folder)
+    assert reap(client, home) == []
+    assert client.get_run(run_id).info.status == "RUNNING"

@@ -8,14 +8,16 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Callable
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from convspec.errors import UserError
-from runners.tracking import database, store
+from runners.tracking import database, store, template
 
 Python = Callable[..., subprocess.Popen[str]]
 
@@ -111,18 +113,22 @@ def test_a_store_can_lie_in_a_folder_with_an_unusual_name(name: str, tmp_path: P
     assert (folder / "mlruns" / "digits" / run_id / "artifacts" / "hello.txt").read_text() == "hello"
 
 
-@pytest.mark.parametrize("damage", ["cut", "not a store"])
-def test_a_damaged_kept_store_is_not_used(
-    damage: str, cache: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.open_client(f"sqlite:///{tmp_path / 'first.db'}")  # makes sure that there is one
-    shutil.copytree(cache, tmp_path / "cache")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (kept,) = (tmp_path / "cache" / "convspec").iterdir()
+@pytest.mark.parametrize("damage", ["cut", "not a store", "of another schema"])
+def test_a_kept_store_that_does_not_fit_is_not_used(damage: str, cache: Path, uri: str) -> None:
+    store.open_client(uri)  # makes sure that one is kept
+    (kept,) = (cache / "convspec").iterdir()
+    version = kept.name.removeprefix("mlflow-").removesuffix(".db.gz")
+    schema = database.Schema(frozenset(), database.contents(database.path_of(uri)).revision)
     whole = kept.read_bytes()
-    kept.write_bytes(whole[:5000] if damage == "cut" else gzip.compress(b"not a store"))
-    assert len(store.open_client(uri).search_experiments()) == 1
-    assert gzip.decompress(kept.read_bytes()).startswith(b"SQLite format 3")  # made and kept anew
+    assert template._kept(version, schema) == gzip.decompress(whole)
+    try:
+        if damage == "of another schema":
+            schema = database.Schema(frozenset(), "ffffffffffff")
+        else:
+            kept.write_bytes(whole[:5000] if damage == "cut" else gzip.compress(b"not a store"))
+        assert template._kept(version, schema) is None
+    finally:
+        kept.write_bytes(whole)
 
 
 def test_without_room_for_a_cache_the_store_is_made_all_the_same(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,6 +238,34 @@ def test_a_server_that_does_not_answer_is_away() -> None:
         port = probe.getsockname()[1]
     with pytest.raises(database.StoreAwayError, match=rf"^The store http://127\.0\.0\.1:{port} does not answer: "):
         store.open_client(f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (404, "is no MLflow server. Look at its address in a browser, or name another store with --tracking-uri."),
+        (501, "is no MLflow server. Look at its address in a browser, or name another store with --tracking-uri."),
+        (401, "wants a name and a password. MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN, say"),
+        (403, "does not allow it. MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN, say"),
+    ],
+    ids=["not found", "not implemented", "not authenticated", "forbidden"],
+)
+def test_a_server_that_refuses_is_one_message(status: int, message: str) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_error(status)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever).start()
+        uri = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(UserError) as caught:
+            store.open_client(uri)
+        server.shutdown()
+    assert str(caught.value).startswith(f"The store {uri} {message}")
 
 
 def test_a_database_server_that_does_not_answer_is_away_at_once_and_its_password_is_not_shown() -> None:

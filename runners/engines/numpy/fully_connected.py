@@ -9,6 +9,7 @@ import numpy as np
 from convspec.layers.fully_connected import FullyConnected
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
+from runners.engines.numpy.memory import aligned
 
 
 class FullyConnectedOperation(Operation):
@@ -16,7 +17,7 @@ class FullyConnectedOperation(Operation):
 
     def __init__(self, layer: FullyConnected, site: Site) -> None:
         inputs = prod(site.input_shape)
-        self.x = np.ones((inputs + layer.bias, site.n), site.values.dtype)
+        self.x = aligned((inputs + layer.bias, site.n), site.values.dtype, fill=1)
         self.input = self.x[:inputs].reshape((*site.input_shape, site.n))
         self.values = site.values.reshape(-1, layer.neurons)
         self.weight = self.values[:inputs]

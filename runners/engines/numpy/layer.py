@@ -21,6 +21,7 @@ from convspec.errors import UserError
 from convspec.layers import Layer
 from convspec.layers.layer import Parameter, WeightedLayer
 from runners.engines.engine import Array
+from runners.engines.numpy.memory import aligned
 
 Backward = Callable[[Array, Array | None], Array | None]
 """From the gradient of the output, and a vector to be filled with the gradient of the parameters (None: not asked for), to the
@@ -48,11 +49,11 @@ class Site:
 
     def empty(self, shape: Shape) -> Array:
         """An array of this shape for every example."""
-        return np.empty((*shape, self.n), self.values.dtype)
+        return aligned((*shape, self.n), self.values.dtype)
 
     def zeros(self, shape: Shape) -> Array:
         """An array of this shape for every example, all 0."""
-        return np.zeros((*shape, self.n), self.values.dtype)
+        return aligned((*shape, self.n), self.values.dtype, fill=0)
 
     @property
     def y(self) -> Array:

@@ -16,7 +16,7 @@ from runners.engines.numpy.chain import Chain, Link, relu_after_maximum
 from runners.engines.numpy.parameters import Parameters
 
 CHUNK_BYTES = 2 << 20
-"""The output of the widest layer for the examples that are computed together stays below this, if those are 16 or more."""
+"""The output of the widest layer, for all examples that are computed together, stays below this where it can."""
 
 WORTH_A_THREAD = 10_000_000
 """Multiply-adds of a chunk below which threads wait for each other, at every layer, longer than they help."""
@@ -25,7 +25,7 @@ WORTH_A_THREAD = 10_000_000
 def chunk_limit(plan: Plan) -> int:
     """How many examples are computed together: enough for long inner loops, few enough for the cache and for threads."""
     widest = max(layer.activation_bytes for layer in plan.layers)
-    return max(16, min(32, CHUNK_BYTES // widest))
+    return next((n for n in (64, 32) if n * widest <= CHUNK_BYTES), 16)
 
 
 def chunks(n: int, limit: int) -> list[slice]:
@@ -115,7 +115,7 @@ class Network:
 
     def _share(self, jobs: int, work: Callable[[int, int], None]) -> None:
         """Calls work(worker, job) for every job; worker 0 is the calling thread."""
-        workers = min(self._threads, jobs)
+        workers = max(1, min(self._threads, jobs))
 
         def run(worker: int) -> None:
             with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost

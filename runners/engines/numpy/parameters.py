@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 from numpy.typing import DTypeLike
 
 from convspec.errors import UserError
@@ -12,6 +11,7 @@ from convspec.layers.layer import by
 from convspec.plan import Plan
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import named_parameters
+from runners.engines.numpy.memory import aligned
 
 
 class Parameters:
@@ -21,7 +21,7 @@ class Parameters:
     def __init__(self, plan: Plan, weights: Mapping[str, Array], dtype: DTypeLike) -> None:
         self.layers = plan.layers
         trained = sum(layer.trainable_count for layer in plan.layers)
-        everything = np.zeros(plan.parameter_count, dtype)
+        everything = aligned((plan.parameter_count,), dtype)
         self.values = everything[:trained]
         self.vectors: list[Array] = []
         self.spans: list[slice | None] = []
