@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import ClassVar, NamedTuple
 
-from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
-
-from convspec.base import Count, Fraction, NotNegative, Shape, Spec, tuples
+from convspec.base import Count, Fraction, NotNegative, Shape
+from convspec.choice import Variant
+from convspec.spec import Spec, broken, field, rule
 
 DIGITS = tuple("0123456789")
 GARMENTS = (
     "t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle-boot",
 )  # fmt: skip
+MOST_CLASSES = 10_000
+"""Classes that labels may tell apart: a table of every class against every class must stay within memory."""
 
 
-@dataclass(frozen=True)
-class Description:
+class Description(NamedTuple):
     """What a source delivers: the shape of one picture (channels, height, width) and the names of its classes.
 
     `low` and `high` are the values of black and white, by which a picture file is brought to the same scale.
@@ -34,23 +33,27 @@ class Description:
 class Split(Spec):
     """Shares of the examples that are kept from training; each class is split alike."""
 
-    validation: Fraction = Field(0.1, description="Share by which epochs are judged.")
-    test: Fraction = Field(
-        0.2, description="Share for the final figures; ignored where a source brings its own test set."
+    validation: Fraction = field(default=0.1, description="Share by which epochs are judged.")
+    test: Fraction = field(
+        default=0.2, description="Share for the final figures; ignored where a source brings its own test set."
     )
 
-    @model_validator(mode="after")
-    def leaves_something_to_train_on(self) -> Split:
+    @rule
+    def leaves_something_to_train_on(self) -> None:
         if self.validation + self.test >= 1:
             total = round(self.validation + self.test, 6)
-            raise PydanticCustomError("split_total", "validation and test together must stay below 1", {"total": total})
-        return self
+            text = f"validation and test together must stay below 1. Got {total:g}"
+            raise broken(text, hint="Leave something to train on.")
 
 
-class DataSource(Spec, ABC):
+class DataSource(Variant, ABC):
     """A source of labelled pictures."""
 
-    split: Split = Field(default_factory=Split, description="How the examples are divided.")
+    what: ClassVar[str] = "source"
+    key: ClassVar[str] = "source"
+    source: ClassVar[str]
+
+    split: Split = field(default_factory=Split, description="How the examples are divided.")
 
     @abstractmethod
     def describe(self, folder: Path) -> Description:
@@ -60,7 +63,7 @@ class DataSource(Spec, ABC):
 class Digits(DataSource):
     """scikit-learn's 1,797 scanned digits of 8 x 8 pixels, shipped with that package; values 0 (paper) to 1 (ink)."""
 
-    source: Literal["digits"]
+    source: ClassVar[str] = "digits"
 
     def describe(self, folder: Path) -> Description:
         return Description((1, 8, 8), DIGITS)
@@ -69,22 +72,26 @@ class Digits(DataSource):
 class FashionMnist(DataSource):
     """Fashion-MNIST: 60,000 garments of 28 x 28 pixels to train on and 10,000 to test; values 0 to 1."""
 
-    source: Literal["fashion_mnist"]
-    path: str = Field("/usr/share/datasets/fashion-mnist", description="The folder with the four idx files.")
+    source: ClassVar[str] = "fashion_mnist"
+    path: str = field(default="/usr/share/datasets/fashion-mnist", description="The folder with the four idx files.")
 
     def describe(self, folder: Path) -> Description:
         return Description((1, 28, 28), GARMENTS)
 
 
-PictureShape = Annotated[tuple[Count, ...], Field(min_length=2, max_length=3), BeforeValidator(tuples)]
-
-
 class FileSource(DataSource, ABC):
     """Pictures and labels in files; `shape` and `classes` are read from them where they are not given."""
 
-    images: str = Field(description="File with the pictures.")
-    shape: PictureShape | None = Field(None, description="[height, width] or [channels, height, width] of a picture.")
-    classes: Count | None = Field(None, description="Number of classes; labels are whole numbers from 0.")
+    images: str = field(description="File with the pictures.")
+    shape: tuple[Count, ...] | None = field(
+        default=None,
+        min_length=2,
+        max_length=3,
+        description="[height, width] or [channels, height, width] of a picture.",
+    )
+    classes: Count | None = field(
+        default=None, ge=1, le=MOST_CLASSES, description="Number of classes; labels are whole numbers from 0."
+    )
 
     def picture_shape(self, folder: Path) -> Shape:
         """(channels, height, width), as given or as the header of the file with the pictures says."""
@@ -107,16 +114,16 @@ class FileSource(DataSource, ABC):
 class Idx(FileSource):
     """Any files in MNIST's format, plain or gzipped; bytes 0 to 255 become 0 to 1."""
 
-    source: Literal["idx"]
-    labels: str = Field(description="File with the labels.")
-    test_images: str | None = Field(None, description="File with the pictures of a test set of its own.")
-    test_labels: str | None = Field(None, description="File with the labels of that test set.")
+    source: ClassVar[str] = "idx"
+    labels: str = field(description="File with the labels.")
+    test_images: str | None = field(default=None, description="File with the pictures of a test set of its own.")
+    test_labels: str | None = field(default=None, description="File with the labels of that test set.")
 
-    @model_validator(mode="after")
-    def test_set_has_both_files(self) -> Idx:
+    @rule
+    def test_set_has_both_files(self) -> None:
         if (self.test_images is None) != (self.test_labels is None):
-            raise PydanticCustomError("test_pair", "test_images and test_labels go together")
-        return self
+            given, missing = sorted(("test_images", "test_labels"), key=lambda name: getattr(self, name) is None)
+            raise broken(f"{given} needs {missing} beside it", field=given, hint=f"Add `{missing}: FILE`.")
 
     def stored_shape(self, folder: Path) -> Shape:
         from convspec import headers
@@ -132,17 +139,18 @@ class Idx(FileSource):
 class Arrays(FileSource):
     """NumPy's files: a .npz with `images` and `labels`, or two .npy. Read through a memory map, so they may outgrow memory.
 
-    Whole numbers of 8 bits become 0 to 1; floating-point values stay as they are.
+    Bytes 0 to 255 become 0 to 1; floating-point values stay as they are.
     """
 
-    source: Literal["arrays"]
-    labels: str | None = Field(None, description="File with the labels (.npy); left out where `images` is a .npz.")
+    source: ClassVar[str] = "arrays"
+    labels: str | None = field(
+        default=None, description="File with the labels (.npy); left out where `images` is a .npz."
+    )
 
-    @model_validator(mode="after")
-    def labels_have_a_place(self) -> Arrays:
+    @rule
+    def labels_have_a_place(self) -> None:
         if self.labels is None and not self.images.endswith(".npz"):
-            raise PydanticCustomError("labels_missing", "labels is required, unless images is a .npz that holds both")
-        return self
+            raise broken("labels is required, unless images is a .npz that holds both", hint="Add `labels: FILE`.")
 
     def stored_shape(self, folder: Path) -> Shape:
         from convspec import headers
@@ -158,19 +166,19 @@ class Arrays(FileSource):
 class Tricks(Spec):
     """How far a picture may stray from the plain one; each is drawn anew for every picture, from 0 to the strength given."""
 
-    translation: NotNegative = Field(0.0, description="Pixels to any side.", le=2)
-    scaling: NotNegative = Field(0.0, description="Share by which it grows or shrinks.", le=0.5)
-    rotation: NotNegative = Field(0.0, description="Degrees to either side.", le=20)
-    weight: NotNegative = Field(0.0, description="Share by which strokes get thicker or thinner.", le=0.75)
+    translation: NotNegative = field(default=0.0, le=2, description="Pixels to any side.")
+    scaling: NotNegative = field(default=0.0, le=0.5, description="Share by which it grows or shrinks.")
+    rotation: NotNegative = field(default=0.0, le=20, description="Degrees to either side.")
+    weight: NotNegative = field(default=0.0, le=0.75, description="Share by which strokes get thicker or thinner.")
 
 
 class XsAndOs(DataSource):
     """Generated pictures of X and O, 9 x 9 pixels: -1 is paper, +1 is ink."""
 
-    source: Literal["xs_and_os"]
-    examples: Count = Field(1000, description="Number of pictures, half of them X.", ge=2, le=1_000_000)
-    tricks: Tricks = Field(default_factory=Tricks, description="The trickier cases.")
-    noise: NotNegative = Field(0.0, description="Standard deviation of what is added to every pixel.", le=2)
+    source: ClassVar[str] = "xs_and_os"
+    examples: Count = field(default=1000, ge=2, le=1_000_000, description="Number of pictures, half of them X.")
+    tricks: Tricks = field(default_factory=Tricks, description="The trickier cases.")
+    noise: NotNegative = field(default=0.0, le=2, description="Standard deviation of what is added to every pixel.")
 
     def describe(self, folder: Path) -> Description:
         return Description((1, 9, 9), ("X", "O"), low=-1.0)
@@ -179,14 +187,11 @@ class XsAndOs(DataSource):
 class FourPixels(DataSource):
     """The camera of four pixels: 2 x 2 pictures, -1 black to +1 white, that are solid, vertical, diagonal or horizontal."""
 
-    source: Literal["four_pixels"]
-    examples: Count = Field(
-        8, description="Number of pictures; the first 8 are every possible one.", ge=8, le=1_000_000
+    source: ClassVar[str] = "four_pixels"
+    examples: Count = field(
+        default=8, ge=8, le=1_000_000, description="Number of pictures; the first 8 are every possible one."
     )
-    noise: NotNegative = Field(0.0, description="Standard deviation of what is added to every pixel.", le=2)
+    noise: NotNegative = field(default=0.0, le=2, description="Standard deviation of what is added to every pixel.")
 
     def describe(self, folder: Path) -> Description:
         return Description((1, 2, 2), ("solid", "vertical", "diagonal", "horizontal"), low=-1.0)
-
-
-AnySource = Annotated[Digits | FashionMnist | Idx | Arrays | XsAndOs | FourPixels, Field(discriminator="source")]

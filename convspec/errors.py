@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 WRONG_INPUT = 2
 RUN_FAILED = 1
@@ -26,8 +26,7 @@ class UserError(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong with a pipeline file. Lines and columns count from 1; 0 says that there is no place in the file."""
 
     file: str
@@ -46,7 +45,9 @@ class Problem:
     def __str__(self) -> str:
         """`FILE:LINE:COLUMN  PATH  message hint`, then the source line with a caret under the place."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        head = "  ".join(part for part in (place, self.path, f"{self.message} {self.hint}".rstrip()) if part)
+        head = _printable(
+            "  ".join(part for part in (place, self.path, f"{self.message} {self.hint}".rstrip()) if part)
+        )
         if not self.source:
             return head
         text, column = _excerpt(self.source, self.column)
@@ -54,17 +55,21 @@ class Problem:
 
 
 class PipelineError(UserError):
-    """Every problem of one pipeline file, sorted by place."""
+    """Every problem of one pipeline file, sorted by place; at one place they keep their order."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column, p.path)))
+        self.problems = tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 def _excerpt(source: str, column: int, *, width: int = 100) -> tuple[str, int]:
     """The part of a source line around a column that fits a terminal, and the column within it."""
-    text = "".join(character if character.isprintable() else " " for character in source)
+    text = _printable(source)
     if len(text) <= width:
         return text.rstrip(), column
     start = max(0, column - width // 2)
     return text[start : start + width].rstrip(), column - start
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from convspec.data import MOST_CLASSES
 from convspec.files import DEFLATE_RATIO, Stream, chunks, exactly, reading, wrong_file
 from convspec.npy import array_header, opened_array
-
-MOST_CLASSES = 10_000
-"""Classes that labels may tell apart: a table of every class against every class must stay within memory."""
 
 _IDX_TYPES = {8: "unsigned byte", 9: "signed byte", 11: "short", 12: "int", 13: "float", 14: "double"}
 _TYPE_CODES = {1: "b", 2: "h", 4: "i", 8: "q"}

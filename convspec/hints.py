@@ -4,66 +4,99 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-ELSEWHERE = {
-    "filters": "features", "out_channels": "features", "channels": "features", "kernels": "features",
-    "num_filters": "features", "depth": "features",
-    "kernel_size": "size", "kernel": "size", "filter_size": "size", "feature_size": "size", "ksize": "size",
-    "strides": "stride", "step": "stride", "pad": "padding",
-    "pool_size": "window", "pooling_size": "window", "pool": "window",
-    "units": "neurons", "out_features": "neurons", "hidden": "neurons", "num_units": "neurons", "width": "neurons",
-    "use_bias": "bias", "p": "rate", "probability": "rate", "dropout_rate": "rate", "drop": "rate",
-    "lr": "learning_rate", "step_size": "learning_rate", "alpha": "learning_rate", "eta": "learning_rate",
-    "batch_size": "batch", "minibatch": "batch", "mini_batch": "batch",
-    "num_epochs": "epochs", "n_epochs": "epochs", "max_epochs": "epochs", "iterations": "epochs",
-    "loss": "cost", "loss_function": "cost", "criterion": "cost", "objective": "cost",
-    "optim": "optimizer", "optimiser": "optimizer", "betas": "beta_1", "eps": "epsilon",
-    "early_stopping": "patience", "layers": "network", "model": "network", "architecture": "network",
-    "dataset": "data", "datasets": "data", "random_state": "seed", "random_seed": "seed", "name": "experiment",
-    "train": "training", "trainer": "training", "fit": "training", "type": "source", "folder": "path", "root": "path",
-    "val": "validation", "validation_split": "validation", "test_split": "test",
-    "mode": "kind", "ceil_mode": "edge", "repeats": "times", "count": "times", "n": "times", "block": "layers",
-    "freeze": "trainable", "frozen": "trainable", "weight": "weights", "kernel_initializer": "weights",
-    "conv": "convolution", "conv2d": "convolution", "Conv2d": "convolution", "Conv2D": "convolution",
-    "convolution2d": "convolution", "maxpool": "pooling", "max_pooling": "pooling", "MaxPool2d": "pooling",
-    "maxpool2d": "pooling", "MaxPooling2D": "pooling", "avgpool": "pooling", "average_pooling": "pooling",
-    "AvgPool2d": "pooling",
-    "dense": "fully_connected", "Dense": "fully_connected", "linear": "fully_connected", "Linear": "fully_connected",
-    "fc": "fully_connected", "ReLU": "relu", "Dropout": "dropout", "Tanh": "tanh", "Sigmoid": "sigmoid",
-    "rectify": "relu", "logistic": "sigmoid", "stack": "repeat", "loop": "repeat",
-    "crossentropy": "cross_entropy", "categorical_crossentropy": "cross_entropy", "nll": "cross_entropy",
-    "CrossEntropyLoss": "cross_entropy", "sparse_categorical_crossentropy": "cross_entropy", "softmax": "cross_entropy",
-    "mse": "squared", "MSELoss": "squared", "mean_squared_error": "squared", "l2": "squared",
-    "SGD": "sgd", "gradient_descent": "sgd", "Adam": "adam", "npz": "arrays", "npy": "arrays", "numpy": "arrays",
-    "mnist": "idx", "fashion": "fashion_mnist", "FashionMNIST": "fashion_mnist", "fashion-mnist": "fashion_mnist",
-    "average_pool": "average", "avg": "average", "mean": "average", "maximum": "max",
-}  # fmt: skip
+_ELSEWHERE = {
+    "features": "filters out_channels channels kernels num_filters n_filters depth maps feature_maps",
+    "size": "kernel_size kernel filter_size feature_size ksize",
+    "window": "pool_size pooling_size pool kernel_size kernel size ksize",
+    "stride": "strides step steps subsample",
+    "padding": "pad border border_mode",
+    "neurons": "units out_features hidden num_units width nodes size",
+    "bias": "use_bias with_bias",
+    "rate": "p probability dropout_rate drop drop_rate",
+    "trainable": "freeze frozen requires_grad",
+    "weights": "weight kernel_initializer initial_weights",
+    "biases": "bias_initializer initial_biases",
+    "edge": "ceil_mode",
+    "kind": "mode method reduce",
+    "times": "repeats count n number",
+    "layers": "block body stack",
+    "learning_rate": "lr step_size alpha eta",
+    "epsilon": "eps",
+    "batch": "batch_size minibatch mini_batch",
+    "epochs": "num_epochs n_epochs max_epochs nb_epoch iterations",
+    "cost": "loss loss_function loss_fn criterion objective",
+    "optimizer": "optim optimiser solver",
+    "patience": "early_stopping",
+    "network": "layers model architecture net",
+    "data": "dataset datasets input",
+    "experiment": "name title",
+    "training": "train trainer fit compile",
+    "seed": "random_state random_seed",
+    "description": "comment note",
+    "source": "type name kind dataset",
+    "path": "folder root dir directory",
+    "images": "x pictures x_train train_images inputs",
+    "labels": "y targets y_train train_labels classes_file",
+    "test_images": "x_test",
+    "test_labels": "y_test",
+    "classes": "num_classes n_classes",
+    "validation": "val valid val_size",
+    "test": "test_size",
+    "examples": "samples n_samples size count n",
+    "translation": "translate shift",
+    "scaling": "scale zoom",
+    "rotation": "rotate angle degrees",
+    "convolution": "conv conv2d convolution2d",
+    "pooling": "maxpool maxpool2d max_pooling maxpooling2d avgpool avgpool2d average_pooling averagepooling2d",
+    "fully_connected": "dense linear fc full fullyconnected affine",
+    "relu": "rectify rectifier rectified_linear",
+    "sigmoid": "logistic",
+    "repeat": "loop times sequential",
+    "cross_entropy": "crossentropy crossentropyloss categorical_crossentropy sparse_categorical_crossentropy nll nllloss",
+    "squared": "mse mseloss mean_squared_error squared_error l2 quadratic",
+    "sgd": "gradient_descent momentum",
+    "arrays": "npz npy numpy",
+    "idx": "mnist ubyte",
+    "average": "avg mean",
+    "max": "maximum",
+}
+"""What other programs call a word of ours."""
 
-NO_NEED = {
+_SENTENCES = {
     "in_channels": "The number of channels follows from what comes in: leave it out.",
     "input_channels": "The number of channels follows from what comes in: leave it out.",
     "in_features": "The number of inputs follows from what comes in: leave it out.",
+    "input_dim": "The number of inputs follows from what comes in: leave it out.",
     "input_shape": "The shape follows from the data: leave it out.",
     "input_size": "The shape follows from the data: leave it out.",
     "activation": "An activation is a layer of its own: put `- relu` on the next line.",
-    "flatten": "Flattening is implied before the first fully_connected layer: leave it out.",
-    "Flatten": "Flattening is implied before the first fully_connected layer: leave it out.",
-    "dilation": "A convolution has features, size, stride and padding here.",
-    "groups": "A convolution has features, size, stride and padding here.",
+    "flatten": "The first fully_connected layer flattens the picture itself: leave it out.",
+    "softmax": "The cost cross_entropy makes probabilities of the votes itself: leave it out.",
+    "logsoftmax": "The cost cross_entropy makes probabilities of the votes itself: leave it out.",
+    "betas": "Here there are two keys: beta_1 and beta_2.",
+    "validation_split": "The shares stand under data: `split: {validation: 0.1}`.",
+    "shuffle": "The examples are shuffled for every epoch: leave it out.",
+    "metrics": "Cost and accuracy are always measured: leave it out.",
 }
+"""What to say of a word that has no counterpart here."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`Did you mean X?` where a known word is near, else the list of them."""
+def did_you_mean(word: str, known: Iterable[str], *, what: str = "There are") -> str:
+    """What to write instead of a word that is not known here."""
     words = list(known)
-    if word in NO_NEED:
-        return NO_NEED[word]
-    elsewhere = ELSEWHERE.get(word) or ELSEWHERE.get(word.lower())
-    if elsewhere in words:
-        return f"Here it is called {elsewhere}."
+    instead = counterpart(word, words)
+    if instead:
+        return f"Here it is called {instead}."
     near = nearest(word, words)
     if near:
         return f"Did you mean {near}?"
-    return f"There are: {', '.join(words)}." if words else ""
+    return _SENTENCES.get(_bare(word)) or f"{what}: {', '.join(words)}."
+
+
+def counterpart(word: str, known: Iterable[str]) -> str | None:
+    """The known word for what another framework calls `word`, or None."""
+    bare = _bare(word)
+    return next((each for each in known if bare == each or bare in _ELSEWHERE.get(each, "").split()), None)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -73,3 +106,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     words = {each.lower(): each for each in known}
     matches = get_close_matches(word.lower(), words, n=1, cutoff=0.7)
     return words[matches[0]] if matches else None
+
+
+def _bare(word: str) -> str:
+    """`torch.nn.Conv2d` as `conv2d`, `cross-entropy` as `cross_entropy`."""
+    return word.rpartition(".")[2].lower().replace("-", "_").replace(" ", "_")

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator, ValidationError
 
 from convspec import shipped
-from convspec.base import Spec, options_of
-from convspec.data import AnySource, DataSource, Split, Tricks
-from convspec.document import LARGEST_FILE, Node, parse
+from convspec.data import DataSource
+from convspec.document import LARGEST_FILE, parse
 from convspec.errors import PipelineError, Problem, UserError
-from convspec.hints import nearest
-from convspec.layers import Layer
-from convspec.messages import Places, problems_of, shown
+from convspec.nodes import Node
 from convspec.paths import apply_setting
-from convspec.pipeline import Network, Pipeline
+from convspec.pipeline import Pipeline
+from convspec.places import Places
 from convspec.plan import Plan, PlanError, plan
-from convspec.training import Cost, Optimizer, Training
+from convspec.spec import STRICT
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A pipeline that is right, its plan, and the folder that its file paths start from."""
 
     pipeline: Pipeline
@@ -48,9 +43,7 @@ def load_text(text: str, file: str, *, folder: Path, settings: Sequence[str] = (
     tree = _apply(settings, parse(text, file))
     places = Places(tree)
     if not isinstance(places.plain, Mapping):
-        got = "an empty file" if places.plain is None else shown(places.plain)
-        message = f"a pipeline is a mapping of keys to values. Got {got}."
-        raise PipelineError([places.problem((), message, "`convspec new FILE` writes one to begin with.")])
+        raise PipelineError([_no_mapping(places)])
     problems: list[Problem] = []
     pipeline = _validate(places, problems)
     drawn = _plan(pipeline, places, folder, problems)
@@ -74,23 +67,47 @@ def _read(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        near = nearest(path.name, [each.name for each in path.parent.glob("*.y*ml")]) if path.parent.is_dir() else None
-        near = f"Did you mean {path.with_name(near)}?" if near else f"Shipped pipelines: {', '.join(shipped.names())}."
-        raise _unreadable(path, "there is no such file.", near) from None
+        raise _nowhere(path, "there is no such file.", _files_like(path)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise _unreadable(path, f"cannot be read: {reason}.", "Give a YAML file.") from None
+        raise _nowhere(path, f"the file cannot be read: {reason}.", "Give a YAML file.") from None
     if len(content) > LARGEST_FILE:
-        raise _unreadable(path, "is larger than 32 MiB.", "Keep data in files and name them under data.")
+        raise _nowhere(path, "the file is larger than 32 MiB.", "Keep data in files and name them under data.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        hint = "A pipeline is a text file in UTF-8."
-        raise PipelineError([Problem(str(path), line, 1, "", "is not UTF-8 text.", hint)]) from None
+        raise _no_text(path, content, error.start) from None
 
 
-def _unreadable(path: Path, message: str, hint: str) -> PipelineError:
+def _files_like(path: Path) -> str:
+    from convspec.hints import nearest
+
+    files = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    near = nearest(path.name, files)
+    return f"Did you mean {path.with_name(near)}?" if near else f"Shipped pipelines: {', '.join(shipped.names())}."
+
+
+def _no_text(path: Path, content: bytes, position: int) -> PipelineError:
+    """Bytes that are no UTF-8, with their place in what can be read of their line."""
+    start = content.rfind(b"\n", 0, position) + 1
+    line = content[start:].split(b"\n", 1)[0].decode("utf-8", "replace")
+    column = len(content[start:position].decode("utf-8")) + 1
+    message = f"the file is not text in UTF-8. Got the byte 0x{content[position]:02x}."
+    source = line if "\0" not in line else ""
+    hint = "Save it as UTF-8, not UTF-16." if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "Save it as UTF-8."
+    return PipelineError([Problem(str(path), content.count(b"\n", 0, position) + 1, column, "", message, hint, source)])
+
+
+def _no_mapping(places: Places) -> Problem:
+    from convspec.values import shown
+
+    hint = "`convspec new FILE` writes one to begin with."
+    if places.plain is None:
+        return places.problem((), "the file is empty.", hint)
+    return places.problem((), f"a pipeline is a mapping of keys to values. Got {shown(places.plain)}.", hint)
+
+
+def _nowhere(path: Path, message: str, hint: str) -> PipelineError:
     return PipelineError([Problem(str(path), 0, 0, "", message, hint)])
 
 
@@ -109,9 +126,11 @@ def _apply(settings: Sequence[str], tree: Node) -> Node:
 
 def _validate(places: Places, problems: list[Problem]) -> Pipeline | None:
     try:
-        return Pipeline.model_validate(places.plain)
+        return Pipeline.of(places.plain)
     except ValidationError as error:
-        problems += problems_of(error.errors(include_url=False), places, known_keys())
+        from convspec.messages import problems_of
+
+        problems += problems_of(error, places, Pipeline)
         return None
 
 
@@ -119,8 +138,8 @@ def _plan(pipeline: Pipeline | None, places: Places, folder: Path, problems: lis
     """The plan, even where something else in the file (the training, say) is still wrong."""
     plain = places.plain
     assert isinstance(plain, Mapping)
-    network = pipeline.network if pipeline else _part(Network, plain.get("network"))
-    data: DataSource | None = pipeline.data if pipeline else _part(AnySource, plain.get("data"))
+    network = pipeline.network if pipeline else _part("network", plain)
+    data: DataSource | None = pipeline.data if pipeline else _part("data", plain)
     if network is None or data is None:
         return None
     try:
@@ -131,7 +150,7 @@ def _plan(pipeline: Pipeline | None, places: Places, folder: Path, problems: lis
     try:
         return plan(network, description)
     except PlanError as error:
-        problems.append(places.problem(error.location, f"{error.message}.", error.hint))
+        problems += [places.problem(fault.location, f"{fault.message}.", fault.hint) for fault in error.faults]
         return None
 
 
@@ -143,25 +162,10 @@ def _file_at_fault(data: DataSource, error: UserError) -> tuple[str, ...]:
     return ("data",)
 
 
-def _part(form: Any, value: object) -> Any:
+def _part(field: str, plain: Mapping[str, object]) -> Any:
     """A part of the file on its own, or None where it is wrong too (which is reported already)."""
+    schema = Pipeline.fields()[field].schema()["schema"]
     try:
-        return TypeAdapter(form).validate_python(value)
+        return SchemaValidator(schema, STRICT).validate_python(plain.get(field))
     except ValidationError:
         return None
-
-
-@cache
-def known_keys() -> Mapping[str, tuple[str, ...]]:
-    """The keys that each section, source, layer, cost and optimizer knows, for hints."""
-    sections: dict[str, type[Spec]] = {"": Pipeline, "training": Training, "split": Split, "tricks": Tricks}
-    for base in (Layer, Cost, Optimizer):
-        sections |= {option.kind: option for option in options_of(base)}
-    for union_member in get_args(get_args(AnySource)[0]):
-        (name,) = get_args(union_member.model_fields["source"].annotation)
-        sections[name] = union_member
-    return {name: _keys(section) for name, section in sections.items()}
-
-
-def _keys(section: type[Spec]) -> tuple[str, ...]:
-    return tuple(field.alias or name for name, field in section.model_fields.items())

@@ -1,212 +1,190 @@
-"""What Pydantic found wrong, in a person's words: place, rule, what was got, what to do."""
+"""What the core found wrong, in a person's words: place, rule, what was got, what to do."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, ValidationError
 
-from convspec.document import Mark, Node
 from convspec.errors import Problem
-from convspec.hints import did_you_mean
-from convspec.network import Location, locations
-from convspec.paths import format_path, value_at
+from convspec.hints import counterpart, did_you_mean, nearest
+from convspec.network import Location
+from convspec.places import Places
+from convspec.spec import Spec
+from convspec.values import correction, shown
 
 _RULES = {
-    "missing": "is required.",
-    "int_type": "must be a whole number.",
-    "float_type": "must be a number.",
-    "string_type": "must be text.",
-    "bool_type": "must be true or false.",
-    "greater_than_equal": "must be at least {ge}.",
-    "greater_than": "must be greater than {gt}.",
-    "less_than_equal": "must be at most {le}.",
-    "less_than": "must be less than {lt}.",
-    "finite_number": "must be a finite number.",
-    "literal_error": "must be {expected}.",
-    "model_type": "must be a mapping of keys to values.",
-    "model_attributes_type": "must be a mapping of keys to values.",
-    "tuple_type": "must be a list.",
-    "too_short": "must have at least {min_length} entries.",
-    "too_long": "must have at most {max_length} entries.",
-    "string_too_long": "must have at most {max_length} characters.",
-    "string_pattern_mismatch": "may hold only letters, digits, - and _.",
-    "union_tag_not_found": "is required.",
-    "split_total": "{msg}; they are {total}.",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be greater than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "finite_number": "must be a finite number",
+    "literal_error": "must be {expected}",
+    "model_type": "must be a mapping of keys to values",
+    "tuple_type": "must be a list",
+    "no_matrix": "must be a matrix, such as [[1, -1], [-1, 1]]",
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "may hold only letters, digits, - and _",
 }
-_HINTS = {
-    "bool_type": "Write true or false, without quotes.",
-    "string_type": "Put it in quotes.",
-    "model_type": "Indent its keys under it.",
-    "model_attributes_type": "Indent its keys under it.",
+_FORMS = {
+    "number": "must be a whole number, or [height, width]",
+    "pair": "must be a whole number, or [height, width]",
+    "rule": "must be valid, same, or a whole number of pixels",
+    "pixels": "must be valid, same, or a whole number of pixels",
 }
+"""Rules for values that may be written in several forms, by the name that the core gives to the form."""
+_FORM_ERRORS = ("int_type", "literal_error", "too_long", "too_short", "missing")
+_EXAMPLES = {
+    "experiment": "Begin the file with `experiment: NAME`.",
+    "data": "Say where the pictures come from: `data: {source: digits}`.",
+    "network": "List the layers under `network:`, one a line, each after `- `.",
+    "source": "Write `source: digits`, or another source.",
+}
+"""What to write where a key is missing."""
+
+_NAMING = ("kind", "type", "layer", "name")
+"""Keys under which other programs name a layer."""
+
+_Loc = Sequence[str | int]
 
 
-class Places:
-    """Where the values of a file stand, by location."""
-
-    def __init__(self, tree: Node) -> None:
-        self.tree = tree
-        self.plain = tree.plain()
-        network = self.plain.get("network") if isinstance(self.plain, Mapping) else None
-        names = locations(network)
-        self.names = {location: name for name, location in reversed(names.items())}
-
-    def problem(self, location: Location, message: str, hint: str = "", *, at_key: bool = False) -> Problem:
-        """A problem at the value of a location, or at its key; a key that is missing is placed at what should hold it."""
-        mark = self._mark(location, at_key=at_key)
-        path = format_path(location, self.names)
-        return Problem(mark.file, mark.line, mark.column, path, message, hint, mark.source)
-
-    def _mark(self, location: Location, *, at_key: bool) -> Mark:
-        """The mark of a value; of its key where asked, or where there is no value; of its owner where there is no key."""
-        node = self.tree
-        owner = node.mark
-        for step in location:
-            following = _child(node, step)
-            if following is None:
-                return owner
-            owner = (node.key_marks or {}).get(step, following.mark)
-            node = following
-        return owner if at_key or node.value is None else node.mark
-
-    def walk(self, loc: Iterable[str | int], *, absent: bool) -> Location:
-        """Pydantic's location without the tags that it puts in for unions; `absent`: the last key is not in the file."""
-        steps = list(loc)
-        found: list[str | int] = []
-        node: Node | None = self.tree
-        for index, step in enumerate(steps):
-            following = _child(node, step) if node is not None else None
-            if following is not None:
-                found.append(step)
-                node = following
-            elif absent and index == len(steps) - 1:
-                found.append(step)
-        return tuple(found)
-
-
-def _child(node: Node, step: str | int) -> Node | None:
-    if isinstance(node.value, dict):
-        return node.value.get(step)
-    if isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
-        return node.value[step]
-    return None
-
-
-def problems_of(errors: Sequence[ErrorDetails], places: Places, fields: Mapping[str, Iterable[str]]) -> list[Problem]:
-    """Pydantic's errors as problems, without those that only follow from another one.
-
-    `fields` gives, for a kind or section, the keys that it knows.
-    """
-    found = [problem_of(error, places, fields) for error in errors if not _follows(error, places)]
-    renamed = {
-        f"{problem.path.rpartition('.')[0]}.{word}"
-        for problem in found
-        if problem.message.startswith("unknown key")
-        for word in problem.hint.rstrip(".?").split()[-1:]
-    }
-    return [each for each in found if each.message != _RULES["missing"] or each.path not in renamed]
+def problems_of(error: ValidationError, places: Places, top: type[Spec]) -> list[Problem]:
+    """What the core found wrong with a file that should spell the spec `top`, but for what only follows from another."""
+    details = [one for one in error.errors(include_url=False) if not _follows(one, places)]
+    meant = [_meant(one, top) for one in details]
+    left = [one for one in details if one["type"] != "missing" or one["loc"] not in meant]
+    return list(dict.fromkeys(_problem(one, places, top) for one in left))
 
 
 def _follows(error: ErrorDetails, places: Places) -> bool:
     """A list is reported as too short when its entries are wrong; the entries are reported themselves."""
-    value = value_at(places.plain, places.walk(error["loc"], absent=False))
+    value = places.value(places.walk(error["loc"]))
     return error["type"] == "too_short" and isinstance(value, list) and len(value) >= error["ctx"]["min_length"]
 
 
-def problem_of(error: ErrorDetails, places: Places, fields: Mapping[str, Iterable[str]]) -> Problem:
-    """One of Pydantic's errors as a problem."""
-    kind = error["type"]
-    location = places.walk(error["loc"], absent=kind == "missing")
-    context = dict(error.get("ctx") or {})
-    if kind == "extra_forbidden":
-        known = fields.get(_owner(error["loc"]), ())
-        hint = did_you_mean(str(location[-1]), known)
-        return places.problem(location, f"unknown key {location[-1]}.", hint, at_key=True)
-    if kind in ("option_form", "option_kind"):
-        return _option_problem(kind, location, context, places)
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _source_problem(location, context, places, required=kind == "union_tag_not_found")
-    if kind == "missing":
-        return places.problem(location, _RULES[kind], _required_hint(location))
-    rule = _RULES.get(kind, error["msg"].rstrip(".") + ".")
-    limits = {key: f"{value:g}" if isinstance(value, float) else value for key, value in context.items()}
-    message = rule.format(**{**limits, "msg": error["msg"]})
-    value = value_at(places.plain, location)
-    hint = _value_hint(kind, value, context)
-    if kind == "literal_error" and location[-1] == "padding":
-        hint = f"{hint} A whole number stands for that many pixels.".lstrip()
-    return places.problem(location, f"{message} Got {shown(value)}.", hint)
+def _meant(error: ErrorDetails, top: type[Spec]) -> tuple[str | int, ...]:
+    """Where the key would stand that an unknown one was meant to be."""
+    if error["type"] != "extra_forbidden":
+        return ()
+    *owner, word = error["loc"]
+    keys = _spec_at(owner, top).key_names()
+    return (*owner, counterpart(str(word), keys) or nearest(str(word), keys) or "")
 
 
-def _owner(loc: tuple[str | int, ...]) -> str:
-    """The section, kind or source that a wrong key stands in."""
-    words = [str(step) for step in loc[:-1] if isinstance(step, str)]
-    return words[-1] if words else ""
+def _spec_at(loc: _Loc, top: type[Spec]) -> type[Spec]:
+    """The spec that a location of the core's leads to."""
+    return reduce(lambda spec, step: spec.below(step) if isinstance(step, str) else spec, loc, top)
 
 
-def _required_hint(location: Location) -> str:
-    examples = {
-        "experiment": "Begin the file with `experiment: NAME`.",
-        "data": "Say where the pictures come from: `data: {source: digits}`.",
-        "network": "List the layers under `network:`, one a line, each after `- `.",
-        "source": "Write `source: digits`, or another source.",
-    }
-    return examples.get(str(location[-1]), "") if location else ""
+def _problem(error: ErrorDetails, places: Places, top: type[Spec]) -> Problem:
+    loc, context = error["loc"], error.get("ctx") or {}
+    location = places.walk(loc)
+    match error["type"]:
+        case "extra_forbidden":
+            hint = did_you_mean(str(location[-1]), _spec_at(loc[:-1], top).key_names(), what="Keys here")
+            return places.problem(location, f"unknown key {location[-1]}.", hint, at_key=True)
+        case "missing" if isinstance(loc[-1], str):
+            place = places.walk(loc, absent=True)
+            return places.problem(place, "is required.", _required_hint(str(loc[-1]), _spec_at(loc[:-1], top)))
+        case "unknown_option":
+            return _unknown_option(location, context, places)
+        case "option_form":
+            return _option_form(location, context, places)
+        case "option_missing":
+            return _option_missing(location, context, places)
+        case "rule":
+            at = (*location, context["field"]) if context["field"] else location
+            return places.problem(at, f"{context['text']}.", context["hint"])
+    return _wrong_value(error, location, places, top)
 
 
-def _option_problem(kind: str, location: Location, context: Mapping[str, Any], places: Places) -> Problem:
-    value = value_at(places.plain, location)
-    what = context["what"]
-    if kind == "option_kind":
-        word = context["kind"]
-        written = value_at(places.plain, location)
-        at_key = isinstance(written, Mapping)
-        place = (*location, word) if at_key else location
-        message = f"there is no {what} {shown(word, quotes=False)}."
-        return places.problem(place, message, did_you_mean((word.split() or [word])[0], context["known"]), at_key=True)
-    message = f"must be the name of one {what}, or that name with its fields. Got {shown(value)}."
-    hint = f"Write `{'- ' if what == 'layer' else what + ': '}NAME`, or `NAME: {{...}}`."
+def _required_hint(key: str, spec: type[Spec]) -> str:
+    descriptions = {field.alias or name: field.description for name, field in spec.fields().items()}
+    return _EXAMPLES.get(key) or descriptions.get(key, "")
+
+
+def _unknown_option(location: Location, context: Mapping[str, Any], places: Places) -> Problem:
+    """A layer, source, cost or optimizer that there is not; its name is a value, or the one key of a mapping."""
+    word, key, value = context["word"], context["key"], places.value(location)
+    message = f"there is no {context['what']} {shown(word, quotes=False)}."
+    hint = did_you_mean(word, context["known"], what=f"There are the {context['what']}s")
+    if not isinstance(value, Mapping):
+        return places.problem(location, message, hint)
+    if key in value and key != word:
+        return places.problem((*location, key), message, hint)
+    if word in _NAMING:
+        hint = f"Write `{shown(value[word], quotes=False)}` alone: its name is enough."
+    return places.problem((*location, word), message, hint, at_key=True)
+
+
+def _option_form(location: Location, context: Mapping[str, Any], places: Places) -> Problem:
+    value, what = places.value(location), context["what"]
+    example = "Write `- relu`, or `- dropout: {rate: 0.5}`." if what == "layer" else f"Write `{what}: NAME`."
     if isinstance(value, Mapping) and len(value) > 1:
         first, second = list(value)[:2]
-        hint = f"Indent {second} under {first}, or write `{first}: {{{second}: ...}}`."
-    return places.problem(location, message, hint)
+        example = f"Indent {second} under {first}, or write `{first}: {{{second}: ...}}`."
+        if first in _NAMING:
+            example = f"Write `{shown(value[first], quotes=False)}: {{{second}: ...}}`: its name is the key."
+    return places.problem(location, f"must be one {what}. Got {shown(value)}.", example)
 
 
-def _source_problem(location: Location, context: Mapping[str, Any], places: Places, *, required: bool) -> Problem:
-    place = (*location, "source")
-    if required:
-        return places.problem(place, "is required.", _required_hint(place))
-    known = [tag.strip().strip("'") for tag in str(context["expected_tags"]).split(",")]
-    word = str(context["tag"])
-    return places.problem(place, f"there is no source {shown(word, quotes=False)}.", did_you_mean(word, known))
+def _option_missing(location: Location, context: Mapping[str, Any], places: Places) -> Problem:
+    """The key that names the option is not there; perhaps another key was meant to be it."""
+    key, value = context["key"], places.value(location)
+    words = list(value) if isinstance(value, Mapping) else []
+    meant = next((word for word in words if counterpart(word, [key]) or nearest(word, [key])), None)
+    if meant is None:
+        return places.problem((*location, key), "is required.", _EXAMPLES.get(key, ""))
+    return places.problem((*location, meant), f"unknown key {meant}.", did_you_mean(meant, [key]), at_key=True)
 
 
-def _value_hint(kind: str, value: object, context: Mapping[str, Any]) -> str:
-    if kind == "literal_error" and isinstance(value, str):
-        known = [word.strip().strip("'") for word in str(context["expected"]).replace(" or ", ",").split(",")]
-        hint = did_you_mean(value, known)
-        return "" if hint.startswith("There are") else hint
-    if kind in ("int_type", "float_type") and isinstance(value, str):
-        return _number_hint(value)
-    return _HINTS.get(kind, "")
+def _wrong_value(error: ErrorDetails, location: Location, places: Places, top: type[Spec]) -> Problem:
+    kind, loc, value = error["type"], error["loc"], places.value(location)
+    form = _FORMS.get(str(loc[-2] if kind == "missing" else loc[-1])) if kind in _FORM_ERRORS else None
+    rule = form or _rule(kind, error.get("ctx") or {}) or error["msg"].rstrip(".")
+    if value is None:
+        hint = _required_hint(str(location[-1]), _spec_at(loc[:-1], top))
+    elif kind == "model_type":
+        hint = _mapping_hint(str(location[-1]), value, _spec_at(loc, top))
+    else:
+        hint = correction(kind, value, error.get("ctx") or {}, pairs=form is not None)
+    return places.problem(location, f"{rule}. Got {shown(value)}.", hint)
 
 
-def _number_hint(value: str) -> str:
-    bare = value.replace("_", "").replace(",", "").strip()
-    if bare.isdigit():
-        return f"Write {bare}, without quotes."
-    sides = value.lower().replace("*", "x").split("x")
-    if len(sides) == 2 and all(side.strip().isdigit() for side in sides):
-        return f"Write [{sides[0].strip()}, {sides[1].strip()}]."
-    return ""
+def _rule(kind: str, context: Mapping[str, Any]) -> str:
+    limits = {name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in context.items()}
+    if kind == "literal_error":
+        limits["expected"] = limits["expected"].replace("'", "")
+    if kind == "too_short" and context["min_length"] == 1:
+        return "must not be empty"
+    if kind == "string_pattern_mismatch" and context["pattern"].startswith("^[A-Za-z]["):
+        return "must begin with a letter and hold only letters, digits, - and _"
+    return _RULES.get(kind, "").format(**limits)
 
 
-def shown(value: object, *, quotes: bool = True) -> str:
-    """A value as it stands in the file, cut to a length that fits a line."""
-    text = json.dumps(value, ensure_ascii=False, default=str) if quotes or not isinstance(value, str) else value
-    text = "nothing" if value is None else text
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _mapping_hint(key: str, value: object, spec: type[Spec]) -> str:
+    """What to write where a mapping belongs."""
+    keys = [each for each in spec.key_names() if each != "name"]
+    if isinstance(value, list) and all(isinstance(entry, Mapping) for entry in value):
+        return "Leave out the dashes: they are for lists."
+    if isinstance(value, str) and value.partition(":")[0] in keys:
+        first, _, rest = value.partition(":")
+        return f"A space is missing after the colon: `{first}: {rest}`."
+    if not keys:
+        return f"Write `{key}` alone."
+    example = shown(value, quotes=False) if isinstance(value, str | int | float) else "..."
+    return f"Write `{key}: {{{_first(spec, keys)}: {example}}}`."
+
+
+def _first(spec: type[Spec], keys: Sequence[str]) -> str:
+    """The key that a lone value is most likely meant for: the first that is required."""
+    required = [field.alias or name for name, field in spec.fields().items() if field.is_required]
+    return required[0] if required else keys[0]

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from convspec.base import options_of
 from convspec.layers import Layer, Repeat
 
 Location = tuple[str | int, ...]
 """The keys and positions that lead from the top of a file to a value."""
 
-KINDS = frozenset(layer.kind for layer in options_of(Layer))
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
+
+KINDS = frozenset(Layer.options())
 
 Entry = TypeVar("Entry")
 
 
-@dataclass(frozen=True)
-class Outline:
+class Outline(NamedTuple):
     """What naming needs to know of a layer, however it is written."""
 
     kind: str
@@ -28,8 +28,7 @@ class Outline:
     children: Sequence[Any] = ()
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """A layer that runs, its name, and where it stands in the file (several stand in one place inside a `repeat`)."""
 
     name: str
@@ -38,7 +37,7 @@ class Placed:
 
 
 def place(network: Sequence[Layer]) -> tuple[Placed, ...]:
-    """The layers that run, repeats written out. Names may collide: `repeated_names` tells."""
+    """The layers that run, repeats written out. Names may collide: `same_names` tells."""
     walked = _walk(network, ("network",), _outline_of_layer)
     return tuple(Placed(name, layer, location) for name, layer, location in walked if not isinstance(layer, Repeat))
 
@@ -48,10 +47,12 @@ def layer_count(network: Sequence[Layer]) -> int:
     return sum(layer.times * layer_count(layer.layers) if isinstance(layer, Repeat) else 1 for layer in network)
 
 
-def repeated_names(placed: Sequence[Placed]) -> tuple[Placed, ...]:
-    """Layers whose name an earlier one already has."""
-    seen: set[str] = set()
-    return tuple(one for one in placed if one.name in seen or seen.add(one.name))  # type: ignore[func-returns-value]
+def same_names(placed: Sequence[Placed]) -> list[tuple[Placed, Placed]]:
+    """Layers whose name an earlier one has already, each after that one; those of a `repeat` once."""
+    seen: dict[str, Placed] = {}
+    pairs = [(seen.setdefault(one.name, one), one) for one in placed]
+    found = {second.location: (first, second) for first, second in reversed(pairs) if first is not second}
+    return list(found.values())
 
 
 def locations(raw_network: object) -> dict[str, Location]:
@@ -99,7 +100,7 @@ def _outline_of_raw(entry: object) -> Outline:
     name, times, layers = fields.get("name"), fields.get("times", 1), fields.get("layers", [])
     return Outline(
         str(kind),
-        name if isinstance(name, str) else None,
+        name if isinstance(name, str) and _NAME.match(name) else None,
         min(times, 2) if isinstance(times, int) else 1,
         layers if isinstance(layers, list) else (),
     )

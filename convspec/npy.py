@@ -103,9 +103,10 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
         got = "an encrypted one" if member.flag_bits & 1 else f"method {member.compress_type}"
         raise wrong_file(path, "arrays are stored plain or deflated", got=got, hint=_SAVE_AGAIN)
     ratio = DEFLATE_RATIO if member.compress_type == zipfile.ZIP_DEFLATED else 1
-    if member.file_size > min(member.compress_size, path.stat().st_size) * ratio:
-        got = f"{member.file_size:,} bytes from {member.compress_size:,}"
-        raise wrong_file(path, f"a byte unpacks to {ratio:,} at most", got=got, hint=_SAVE_AGAIN)
+    limit = min(member.compress_size, path.stat().st_size) * ratio
+    if member.file_size > limit:
+        rule = f"`{name}` cannot have more than {limit:,} bytes"
+        raise wrong_file(path, rule, got=f"{member.file_size:,}", hint=_SAVE_AGAIN)
     return member
 
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
-from convspec.document import Mark, Node, Scalar, parse
+from convspec.choice import Option
+from convspec.document import parse
 from convspec.errors import PipelineError, Problem
-from convspec.hints import did_you_mean
+from convspec.layers import Layer
 from convspec.network import Location, locations
+from convspec.nodes import Mark, Node
 
 _STEP = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]{1,6})\]")
 
 
-class PathError(ValueError):
-    """A path that is not written right, or leads nowhere."""
+class PathError(Exception):
+    """A path that is not written right, or leads nowhere; `word` is the piece of it at fault."""
+
+    def __init__(self, message: str, word: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message, self.word, self.hint = message, word, hint
 
 
 def parse_path(path: str) -> Location:
@@ -23,37 +30,63 @@ def parse_path(path: str) -> Location:
     while position < len(path):
         match = _STEP.match(path, position)
         if match is None or (position == 0 and match.group(0)[0] in ".["):
-            raise PathError(f"{path} is not a path; write it as training.epochs or network[0].features")
+            raise PathError(
+                f"{path} is not a path", path[position:], hint="Write it as training.epochs or network[0].features."
+            )
         steps.append(match.group(1) if match.group(1) is not None else int(match.group(2)))
         position = match.end()
     if not steps:
-        raise PathError("a path is missing before the =")
+        raise PathError("a path is missing before the =", "", hint="Write it as training.epochs=3.")
     return tuple(steps)
 
 
 def locate(tree: object, path: Location) -> Location:
     """Where a path leads in a file's plain value: layer names become positions, and the layer's kind is put in between.
 
-    The last steps need not be there yet. Raises PathError where a layer does not exist.
+    The last steps need not be there yet. Raises PathError where a layer or an entry does not exist.
     """
     found: list[str | int] = []
     for step in path:
         here = value_at(tree, tuple(found))
-        if found and found[-1] == "network" and len(found) == 1 and isinstance(step, str):
-            names = locations(here)
-            if step not in names:
-                raise PathError(f"no layer is called {step}. {did_you_mean(step, names)}")
-            found[:] = names[step]
+        if found == ["network"] and isinstance(step, str):
+            found[:] = _layer_called(step, here)
             continue
-        if isinstance(here, list) and not (isinstance(step, int) and step < len(here)):
-            raise PathError(
-                f"{format_path(tuple(found))} has {len(here)} entries, so there is no [{step}] (they count from 0)"
-            )
+        _check_entry(step, here, found)
         kind = _kind_of_layer(here, found)
         if kind is not None and step != kind:
             found.append(kind)
         found.append(step)
     return tuple(found)
+
+
+def _layer_called(name: str, network: object) -> Location:
+    names = locations(network)
+    if name not in names:
+        from convspec.hints import did_you_mean
+
+        raise PathError(f"no layer is called {name}", name, hint=did_you_mean(name, names))
+    return names[name]
+
+
+def _check_entry(step: str | int, here: object, at: Sequence[str | int]) -> None:
+    """A position must be one of a list; a list has positions only; an option's fields stand below its name."""
+    where = format_path(tuple(at))
+    if isinstance(here, list) and isinstance(step, str):
+        raise PathError(f"{where} is a list", step, hint=f"Write {where}[0] for its first entry.")
+    if isinstance(here, list) and isinstance(step, int) and step >= len(here):
+        count = f"{len(here)} entr{'y' if len(here) == 1 else 'ies'}"
+        raise PathError(f"{where} has {count}, so there is no [{step}]", f"[{step}]", hint="They count from 0.")
+    if not isinstance(here, list) and isinstance(step, int):
+        raise PathError(f"{where} is no list, so there is no [{step}]", f"[{step}]", hint=f"Set {where} as a whole.")
+    option = _option(here)
+    if option is not None and step not in Option.options():
+        raise PathError(f"{where} is {option}", str(step), hint=f"Write {where}.{option}.{step}.")
+
+
+def _option(here: object) -> str | None:
+    """The name of the option that is chosen here, a layer excepted, where one is."""
+    word = here if isinstance(here, str) else next(iter(here)) if isinstance(here, dict) and len(here) == 1 else None
+    return str(word) if word in Option.options() and word not in Layer.options() else None
 
 
 def _kind_of_layer(here: object, at: list[str | int]) -> str | None:
@@ -79,37 +112,33 @@ def value_at(tree: object, location: Location) -> object:
     return tree
 
 
-def format_path(location: Location, names: dict[Location, str] | None = None) -> str:
-    """A location as people write it; `names` gives layers by their place, whose kind is then left out."""
-    text, index = "", 0
-    while index < len(location):
+def format_path(location: Location, names: Mapping[Location, str] | None = None) -> str:
+    """A location as people write it, the kinds of layers left out; `names` gives layers by their place."""
+    text = ""
+    for index, step in enumerate(location):
         name = (names or {}).get(location[: index + 1])
-        step = location[index]
         if name is not None:
             text = f"network.{name}"
-            index += 2
-            continue
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
-        index += 1
+        elif isinstance(step, int):
+            text += f"[{step}]"
+        elif index == 0 or not isinstance(location[index - 1], int):
+            text += f".{step}" if text else step
     return text
 
 
 def apply_setting(tree: Node, setting: str) -> Node:
     """The tree with `PATH=VALUE` put in, VALUE being any YAML value. Raises PipelineError."""
     path, equals, text = setting.partition("=")
-    mark = Mark("--set", 1, 1, setting)
-    if not equals:
-        raise _wrong(mark, f"--set takes PATH=VALUE. Got {setting}.")
     try:
+        if not equals:
+            raise PathError("a setting is written PATH=VALUE", "", hint="Write it as training.epochs=3.")
         location = locate(tree.plain(), parse_path(path.strip()))
     except PathError as error:
-        raise _wrong(mark, f"{error}.".replace("..", ".")) from None
+        column = setting.find(error.word) + 1
+        raise PipelineError([Problem("--set", 1, column, "", f"{error.message}.", error.hint, setting)]) from None
+    mark = Mark("--set", 1, max(path.rfind("."), path.rfind("[")) + 2, setting)
     value = parse(text, "--set", column_offset=len(path) + 1, source=setting)
     return _replaced(tree, location, value, mark)
-
-
-def _wrong(mark: Mark, message: str) -> PipelineError:
-    return PipelineError([Problem(mark.file, mark.line, mark.column, "", message, "", mark.source)])
 
 
 def _replaced(node: Node, location: Location, value: Node, mark: Mark) -> Node:
@@ -121,12 +150,21 @@ def _replaced(node: Node, location: Location, value: Node, mark: Mark) -> Node:
         items = list(node.value)
         items[step] = _replaced(items[step], rest, value, mark)
         return Node(items, node.mark)
-    values: dict[Scalar, Node] = {}
-    key_marks: dict[Scalar, Mark] = {}
-    if isinstance(node.value, dict):
-        values, key_marks = dict(node.value), dict(node.key_marks or {})
-    elif isinstance(node.value, str) and node.value == step:
-        key_marks[step] = node.mark
+    step = str(step)
+    values, key_marks = _fields_beside(node, step)
     values[step] = _replaced(values.get(step, Node(None, mark)), rest, value, mark)
-    key_marks.setdefault(step, mark)
-    return Node(values, node.mark, key_marks)
+    if not rest:
+        key_marks[step] = mark
+    return Node(values, node.mark if key_marks.keys() - {step} else mark, {step: mark, **key_marks})
+
+
+def _fields_beside(node: Node, key: str) -> tuple[dict[str, Node], dict[str, Mark]]:
+    """The keys of a mapping that stay when `key` is set: all of them, but an option makes way for another one."""
+    if isinstance(node.value, str) and node.value == key:
+        return {}, {key: node.mark}
+    if not isinstance(node.value, dict):
+        return {}, {}
+    options = Option.options()
+    if key in options and list(node.value) != [key] and set(node.value) <= options.keys():
+        return {}, {}
+    return dict(node.value), dict(node.key_marks)

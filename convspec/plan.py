@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from convspec.base import Shape
 from convspec.data import Description
+from convspec.given import misfit_of
 from convspec.layers import Layer
-from convspec.layers.layer import Numbers, Parameter, ShapeError, by
-from convspec.network import Location, Placed, layer_count, place, repeated_names
+from convspec.layers.layer import Parameter, ShapeError, by
+from convspec.network import Location, Placed, layer_count, place, same_names
+from convspec.paths import format_path
 from convspec.training import Training
 
 MOST_LAYERS = 5000
@@ -19,12 +22,20 @@ VALUE_BYTES = 4
 """Bytes of one float32."""
 
 
-class PlanError(Exception):
-    """A network that cannot be built; `location` leads to the place in the file."""
+class Fault(NamedTuple):
+    """Why a network cannot be built; `location` leads to the place in the file."""
 
-    def __init__(self, location: Location, message: str, *, hint: str) -> None:
-        super().__init__(message)
-        self.location, self.message, self.hint = location, message, hint
+    location: Location
+    message: str
+    hint: str
+
+
+class PlanError(Exception):
+    """A network that cannot be built, with every reason."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(fault.message for fault in faults))
+        self.faults = tuple(faults)
 
 
 @dataclass(frozen=True)
@@ -92,48 +103,46 @@ class Plan:
 
 
 def plan(network: Sequence[Layer], data: Description) -> Plan:
-    """Follows one example through the network. Raises PlanError at the first layer that does not fit."""
+    """Follows one example through the network. Raises PlanError; behind a layer that does not fit, nothing is known."""
     count = layer_count(network)
     if count > MOST_LAYERS:
-        raise PlanError(
-            ("network",),
-            f"the network has {count:,} layers; {MOST_LAYERS:,} is the most",
-            hint="Repeat fewer times.",
-        )
+        message = f"the network has {count:,} layers; {MOST_LAYERS:,} is the most"
+        raise PlanError([Fault(("network",), message, "Repeat fewer times.")])
     placed = place(network)
-    for twice in repeated_names(placed):
-        raise PlanError(
-            twice.location,
-            f"a second layer is called {twice.name}",
-            hint="Give it another name; names must be unique.",
-        )
+    faults = [_named_twice(first, second) for first, second in same_names(placed)]
     layers: list[LayerPlan] = []
     for one in placed:
-        layers.append(_plan_layer(one, layers, data))
-    _check_votes(layers, data)
+        shape = layers[-1].output_shape if layers else data.shape
+        try:
+            output = one.layer.output_shape(shape)
+        except ShapeError as error:
+            raise PlanError([*faults, _does_not_fit(one, error, layers, data)]) from None
+        layers.append(_plan_layer(one, layers, shape, output, data))
+        faults += _misfits(layers[-1])
+    faults += _no_votes(layers[-1], data)
+    if faults:
+        raise PlanError(faults)
     return Plan(data, tuple(layers))
 
 
-def _plan_layer(one: Placed, before: list[LayerPlan], data: Description) -> LayerPlan:
-    shape = before[-1].output_shape if before else data.shape
+def _plan_layer(one: Placed, before: Sequence[LayerPlan], shape: Shape, output: Shape, data: Description) -> LayerPlan:
     layer = one.layer
-    try:
-        output = layer.output_shape(shape)
-    except ShapeError as error:
-        location = (*one.location, layer.kind, error.field) if error.field else one.location
-        trail = " -> ".join([f"data {by(data.shape)}", *(f"{each.name} {by(each.output_shape)}" for each in before)])
-        raise PlanError(location, f"{error.message}. The shapes that lead here: {trail}", hint=error.hint) from None
-    parameters = layer.parameters(shape)
-    for parameter in parameters:
-        _check_given(one, parameter)
     field, stride = _receptive_field(before, layer, shape, data)
     return LayerPlan(
-        one.name, layer, one.location, shape, output, parameters, layer.multiply_adds(shape), field, stride
+        name=one.name,
+        layer=layer,
+        location=one.location,
+        input_shape=shape,
+        output_shape=output,
+        parameters=layer.parameters(shape),
+        multiply_adds=layer.multiply_adds(shape),
+        receptive_field=field,
+        stride=stride,
     )
 
 
 def _receptive_field(
-    before: list[LayerPlan], layer: Layer, shape: Shape, data: Description
+    before: Sequence[LayerPlan], layer: Layer, shape: Shape, data: Description
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Pixels that one output value sees, never more than the picture has, and pixels between neighbouring outputs."""
     field, stride = (before[-1].receptive_field, before[-1].stride) if before else ((1, 1), (1, 1))
@@ -144,39 +153,34 @@ def _receptive_field(
     return (min(seen[0], rows), min(seen[1], columns)), step
 
 
-def _check_given(one: Placed, parameter: Parameter) -> None:
-    """Values given in the file must have the shape that the layer needs."""
-    if parameter.given is None:
-        return
-    found = given_shape(parameter.given)
-    if found != parameter.shape:
-        field = {"weight": "weights", "bias": "biases"}[parameter.name]
-        got = "rows of different lengths" if found is None else by(found)
-        raise PlanError(
-            (*one.location, one.layer.kind, field),
-            f"must be {by(parameter.shape)}. Got {got}",
-            hint="One row for each neuron, or one matrix for each feature (for several channels, one matrix a channel).",
-        )
+def _named_twice(first: Placed, second: Placed) -> Fault:
+    location = (*second.location, second.layer.kind, "name") if second.layer.name else second.location
+    message = f"{format_path(first.location)} is called {first.name} already"
+    return Fault(location, message, "Every layer needs a name of its own.")
 
 
-def given_shape(values: Numbers | float) -> Shape | None:
-    """The shape of nested tuples, or None where they are ragged."""
-    if not isinstance(values, tuple):
-        return ()
-    inner = {given_shape(value) for value in values}
-    if len(inner) != 1 or None in inner:
-        return None if values else (0,)
-    (shape,) = inner
-    return None if shape is None else (len(values), *shape)
+def _does_not_fit(one: Placed, error: ShapeError, before: Sequence[LayerPlan], data: Description) -> Fault:
+    """A layer that the shape does not suit, with the way the shape came about, the middle of a long way left out."""
+    steps = [f"data {by(data.shape)}"]
+    steps += [f"{each.name} {by(each.output_shape)}" for each in before if each.output_shape != each.input_shape]
+    if len(steps) > 8:
+        steps[3:-4] = ["..."]
+    location = (*one.location, one.layer.kind, error.field) if error.field else one.location
+    trail = " -> ".join([*steps, one.name])
+    return Fault(location, f"{error.message}. The shapes that lead here: {trail}", error.hint)
 
 
-def _check_votes(layers: list[LayerPlan], data: Description) -> None:
+def _misfits(layer: LayerPlan) -> list[Fault]:
+    """Values given in the file that do not have the shape of their parameter."""
+    found = [misfit for misfit in map(misfit_of, layer.parameters) if misfit is not None]
+    return [Fault((*layer.location, layer.kind, *one.at), one.message, one.hint) for one in found]
+
+
+def _no_votes(last: LayerPlan, data: Description) -> list[Fault]:
     """The last layer votes: one value for each class of the data."""
-    last = layers[-1]
-    if last.output_shape != (len(data.classes),):
-        field = (last.kind, "neurons") if last.kind == "fully_connected" else ()
-        raise PlanError(
-            (*last.location, *field),
-            f"the network ends with {by(last.output_shape)} values, but the data has {len(data.classes)} classes",
-            hint=f"End with `fully_connected: {{neurons: {len(data.classes)}}}`.",
-        )
+    classes = len(data.classes)
+    if last.output_shape == (classes,):
+        return []
+    location = (*last.location, last.kind, "neurons") if last.kind == "fully_connected" else last.location
+    message = f"the network ends with {by(last.output_shape)} values, but the data has {classes} classes"
+    return [Fault(location, message, f"End with `fully_connected: {{neurons: {classes}}}`.")]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
-
-from convspec.base import Count, Fraction, Option, Positive, Spec, one_of
+from convspec.base import Count, Fraction, Positive
+from convspec.choice import Option
+from convspec.spec import Spec, broken, field, rule
 
 
 class Cost(Option):
     """What a wrong answer costs, averaged over the examples."""
+
+    what: ClassVar[str] = "cost"
 
 
 class CrossEntropy(Cost):
@@ -29,7 +30,9 @@ class Squared(Cost):
 class Optimizer(Option):
     """How parameters follow the gradient. `slots` is the number of values that it remembers for each parameter."""
 
+    what: ClassVar[str] = "optimizer"
     slots: ClassVar[int]
+
     learning_rate: Positive
 
 
@@ -39,15 +42,14 @@ class Sgd(Optimizer):
     kind: ClassVar[str] = "sgd"
     slots: ClassVar[int] = 1
 
-    learning_rate: Positive = Field(0.01, description="Step along the gradient.")
-    momentum: Fraction = Field(0.0, description="Share of the last step that is kept.")
-    nesterov: bool = Field(False, description="Look ahead along the momentum before stepping.")
+    learning_rate: Positive = field(default=0.01, description="Step along the gradient.")
+    momentum: Fraction = field(default=0.0, description="Share of the last step that is kept.")
+    nesterov: bool = field(default=False, description="Look ahead along the momentum before stepping.")
 
-    @model_validator(mode="after")
-    def nesterov_needs_momentum(self) -> Sgd:
+    @rule
+    def nesterov_needs_momentum(self) -> None:
         if self.nesterov and self.momentum == 0:
-            raise PydanticCustomError("nesterov_momentum", "nesterov needs a momentum above 0")
-        return self
+            raise broken("nesterov needs a momentum above 0", field="nesterov", hint="Add `momentum: 0.9`.")
 
 
 class Adam(Optimizer):
@@ -56,27 +58,19 @@ class Adam(Optimizer):
     kind: ClassVar[str] = "adam"
     slots: ClassVar[int] = 2
 
-    learning_rate: Positive = Field(0.001, description="Step along the scaled gradient.")
-    beta_1: Fraction = Field(0.9, description="Share of the running average of the gradient that is kept.")
-    beta_2: Fraction = Field(0.999, description="Share of the running average of its square that is kept.")
-    epsilon: Positive = Field(1e-8, description="Added to the divisor so that it is never zero.")
-
-
-if TYPE_CHECKING:
-    AnyCost = Cost
-    AnyOptimizer = Optimizer
-else:
-    AnyCost = one_of(Cost, what="cost")
-    AnyOptimizer = one_of(Optimizer, what="optimizer")
+    learning_rate: Positive = field(default=0.001, description="Step along the scaled gradient.")
+    beta_1: Fraction = field(default=0.9, description="Share of the running average of the gradient that is kept.")
+    beta_2: Fraction = field(default=0.999, description="Share of the running average of its square that is kept.")
+    epsilon: Positive = field(default=1e-8, description="Added to the divisor so that it is never zero.")
 
 
 class Training(Spec):
     """How a network is trained."""
 
-    epochs: Count = Field(description="Times that every training example is seen.")
-    batch: Count = Field(32, description="Examples for each step of the optimizer.")
-    cost: AnyCost = Field(default_factory=CrossEntropy, description="What a wrong answer costs.")
-    optimizer: AnyOptimizer = Field(default_factory=Adam, description="How parameters follow the gradient.")
-    patience: Count | None = Field(
-        None, description="Stop after this many epochs without a lower cost on the validation examples."
+    epochs: Count = field(description="Times that every training example is seen.")
+    batch: Count = field(default=32, description="Examples for each step of the optimizer.")
+    cost: Cost = field(default_factory=CrossEntropy, description="What a wrong answer costs.")
+    optimizer: Optimizer = field(default_factory=Adam, description="How parameters follow the gradient.")
+    patience: Count | None = field(
+        default=None, description="Stop after this many epochs without a lower cost on the validation examples."
     )

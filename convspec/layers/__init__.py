@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
 
-from convspec.base import one_of
-from convspec.layers import repeat
 from convspec.layers.activations import Relu, Sigmoid, Tanh
 from convspec.layers.convolution import Convolution
 from convspec.layers.dropout import Dropout
@@ -19,16 +16,7 @@ from convspec.layers.repeat import Repeat
 for _family in iter_modules(__path__, prefix=f"{__name__}."):
     import_module(_family.name)
 
-if TYPE_CHECKING:
-    AnyLayer = Layer
-else:
-    AnyLayer = one_of(Layer, what="layer")
-
-# A repeat holds layers of every kind; its annotation is resolved in its own module, when it is first needed.
-repeat.AnyLayer = AnyLayer  # type: ignore[attr-defined]
-
 __all__ = [
-    "AnyLayer",
     "Convolution",
     "Dropout",
     "FullyConnected",

@@ -5,34 +5,39 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic_core import core_schema
 
-from convspec.base import Count, CountOrZero, Extent, Matrix, Shape, Vector, pair, sequence
+from convspec.base import Count, CountOrZero, Extent, Matrix, Shape, filled, pair
+from convspec.forms import Form, schema_of
 from convspec.layers.layer import Numbers, Parameter, Reach, ShapeError, WeightedLayer, by, picture
+from convspec.spec import field
+
+_AXES = ("features", "channels", "rows", "columns")
 
 
 def _padding_form(value: object) -> str:
     return "rule" if isinstance(value, str) else "pixels"
 
 
-Padding = Annotated[
-    Annotated[Literal["valid", "same"], Tag("rule")] | Annotated[CountOrZero, Tag("pixels")],
-    Discriminator(_padding_form),
-]
+_paddings = {"rule": core_schema.literal_schema(["valid", "same"]), "pixels": schema_of(CountOrZero)}
+Padding = Annotated[Literal["valid", "same"] | int, Form(core_schema.tagged_union_schema(_paddings, _padding_form))]
 
 
 def _depth(value: object) -> int:
     return 1 + _depth(value[0]) if isinstance(value, list | tuple) and value else 0
 
 
-def _feature_form(value: object) -> str:
-    return "stack" if _depth(value) >= 3 else "matrix"
+def _feature_form(value: object) -> str | None:
+    return {0: None, 1: None, 2: "matrix"}.get(_depth(value), "stack")
 
 
-Feature = Annotated[
-    Annotated[Matrix, Tag("matrix")] | Annotated[tuple[Matrix, ...], Tag("stack")],
-    Discriminator(_feature_form),
-]
+_feature = core_schema.tagged_union_schema(
+    {"matrix": schema_of(Matrix), "stack": filled(schema_of(Matrix))},
+    _feature_form,
+    custom_error_type="no_matrix",
+    custom_error_message="must be a matrix",
+)
+Feature = Annotated[Matrix | tuple[Matrix, ...], Form(_feature)]
 """A feature drawn as a small matrix, or as a stack of matrices, one for each channel."""
 
 
@@ -41,21 +46,20 @@ class Convolution(WeightedLayer):
 
     kind: ClassVar[str] = "convolution"
 
-    features: Count = Field(description="Number of features; each gives one channel of the output.")
-    size: Extent = Field(description="Height and width of a feature in pixels: one number, or [height, width].")
-    stride: Extent = Field(1, description="Pixels between neighbouring patches.")
-    padding: Padding = Field(
-        "valid",
+    features: Count = field(description="Number of features; each gives one channel of the output.")
+    size: Extent = field(description="Height and width of a feature in pixels: one number, or [height, width].")
+    stride: Extent = field(default=1, description="Pixels between neighbouring patches.")
+    padding: Padding = field(
+        default="valid",
         description="Zeros around the picture: `valid` none, `same` as many as keep its size at stride 1, or a number of pixels.",
     )
-    average: bool = Field(
-        False,
+    average: bool = field(
+        default=False,
         description="Divide each sum by the number of values in the feature, so that a perfect match is 1.",
     )
-    weights: Annotated[tuple[Feature, ...], BeforeValidator(sequence)] | None = Field(
-        None, description="The features, drawn as matrices; left out, they are drawn at random."
+    weights: tuple[Feature, ...] | None = field(
+        default=None, min_length=1, description="The features, drawn as matrices; left out, they are drawn at random."
     )
-    biases: Vector | None = Field(None, description="One constant for each feature.")
 
     def output_shape(self, shape: Shape) -> Shape:
         _, height, width = picture(shape, "convolution")
@@ -63,8 +67,9 @@ class Convolution(WeightedLayer):
         extents = (height + before[0] + after[0], width + before[1] + after[1])
         size, stride = pair(self.size), pair(self.stride)
         if size[0] > extents[0] or size[1] > extents[1]:
+            padded = " with its padding" if extents != (height, width) else ""
             raise ShapeError(
-                f"a feature of {by(size)} does not fit into a picture of {by(extents)}",
+                f"a feature of {by(size)} does not fit into a picture of {by(extents)}{padded}",
                 hint="Use a smaller size or `padding: same`, or pool less before it.",
                 field="size",
             )
@@ -90,12 +95,14 @@ class Convolution(WeightedLayer):
         given: Numbers | None = self.weights
         if self.weights is not None and channels == 1:
             given = tuple(feature if _feature_form(feature) == "stack" else (feature,) for feature in self.weights)
-        weight = Parameter("weight", form, "he", inputs=prod(form[1:]), given=given, trainable=self.trainable)
+        weight = Parameter(
+            "weight", form, "he", inputs=prod(form[1:]), given=given, trainable=self.trainable, axes=_AXES
+        )
         if not self.bias:
             return (weight,)
         return (
             weight,
-            Parameter("bias", (self.features,), "zeros", given=self.biases, trainable=self.trainable),
+            Parameter("bias", form[:1], "zeros", given=self.biases, trainable=self.trainable, axes=_AXES[:1]),
         )
 
     def multiply_adds(self, shape: Shape) -> int:

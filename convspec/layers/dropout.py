@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
-
 from convspec.base import Fraction
 from convspec.layers.layer import Layer
+from convspec.spec import field
 
 
 class Dropout(Layer):
@@ -18,4 +17,4 @@ class Dropout(Layer):
 
     kind: ClassVar[str] = "dropout"
 
-    rate: Fraction = Field(0.5, description="The share of values that fall out.")
+    rate: Fraction = field(default=0.5, description="The share of values that fall out.")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
-from pydantic import Field
-
-from convspec.base import Count, Matrix, Shape, Vector
+from convspec.base import Count, Matrix, Shape
 from convspec.layers.layer import Parameter, Reach, WeightedLayer
+from convspec.spec import field
+
+_AXES = ("neurons", "inputs")
 
 
 class FullyConnected(WeightedLayer):
@@ -16,9 +17,8 @@ class FullyConnected(WeightedLayer):
 
     kind: ClassVar[str] = "fully_connected"
 
-    neurons: Count = Field(description="Number of neurons; the last layer has one for each class.")
-    weights: Matrix | None = Field(None, description="One row for each neuron, with a weight for each input.")
-    biases: Vector | None = Field(None, description="One constant for each neuron.")
+    neurons: Count = field(description="Number of neurons; the last layer has one for each class.")
+    weights: Matrix | None = field(default=None, description="One row for each neuron, with a weight for each input.")
 
     def output_shape(self, shape: Shape) -> Shape:
         return (self.neurons,)
@@ -26,12 +26,14 @@ class FullyConnected(WeightedLayer):
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         inputs = prod(shape)
         form = (self.neurons, inputs)
-        weight = Parameter("weight", form, "he", inputs=inputs, given=self.weights, trainable=self.trainable)
+        weight = Parameter(
+            "weight", form, "he", inputs=inputs, given=self.weights, trainable=self.trainable, axes=_AXES
+        )
         if not self.bias:
             return (weight,)
         return (
             weight,
-            Parameter("bias", (self.neurons,), "zeros", given=self.biases, trainable=self.trainable),
+            Parameter("bias", form[:1], "zeros", given=self.biases, trainable=self.trainable, axes=_AXES[:1]),
         )
 
     def multiply_adds(self, shape: Shape) -> int:

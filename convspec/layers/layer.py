@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal, NamedTuple
 
-from pydantic import Field
-
-from convspec.base import Name, Option, Shape
+from convspec.base import Name, Shape, Vector
+from convspec.choice import Option
+from convspec.spec import broken, field, rule
 
 Numbers = tuple["Numbers | float", ...]
 """Nested tuples of numbers: a vector, a matrix, a stack of matrices, ..."""
@@ -21,12 +20,12 @@ class ShapeError(Exception):
         self.message, self.hint, self.field = message, hint, field
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A trainable array of a layer: what it is called, its shape, and the values it starts with.
 
     `initial` is the rule for the first values: `he` draws from a normal distribution of variance 2 / `inputs`
     (He et al. 2015, "Delving Deep into Rectifiers"), `zeros` and `ones` are constants; `given` overrides it.
+    `axes` says what the sizes of the shape count, where values may be given.
     """
 
     name: str
@@ -35,10 +34,10 @@ class Parameter:
     inputs: int = 1
     given: Numbers | None = None
     trainable: bool = True
+    axes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(NamedTuple):
     """How far one output value sees into the layer's input, and how far apart neighbouring outputs look: (height, width)."""
 
     window: tuple[int, int] = (1, 1)
@@ -48,7 +47,9 @@ class Reach:
 class Layer(Option):
     """A layer of a network. Shapes are of one example: (channels, height, width) or (values,)."""
 
-    name: Name | None = Field(None, description="What the layer is called in paths, tables and errors.")
+    what: ClassVar[str] = "layer"
+
+    name: Name | None = field(default=None, description="What the layer is called in paths, tables and errors.")
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape that comes out; raises ShapeError where `shape` does not suit."""
@@ -70,15 +71,21 @@ class Layer(Option):
 class WeightedLayer(Layer):
     """A layer with parameters, which may be drawn in the file and kept as they are."""
 
-    bias: bool = Field(True, description="Whether a trainable constant is added to every output.")
-    trainable: bool = Field(True, description="Whether training changes the parameters.")
+    bias: bool = field(default=True, description="Whether a trainable constant is added to every output.")
+    biases: Vector | None = field(default=None, description="The constants, one for each feature or neuron.")
+    trainable: bool = field(default=True, description="Whether training changes the parameters.")
+
+    @rule
+    def biases_belong_to_a_bias(self) -> None:
+        if self.biases is not None and not self.bias:
+            raise broken("biases are given, but bias is false", field="biases", hint="Leave out one of the two.")
 
 
 def picture(shape: Shape, layer: str) -> tuple[int, int, int]:
     """(channels, height, width) of a shape; raises ShapeError where it is a flat list of values."""
     if len(shape) != 3:
         raise ShapeError(
-            f"{layer} needs a picture (channels x height x width)",
+            f"{layer} needs a picture (channels x height x width), but gets {by(shape)} values",
             hint="Put it before the first fully_connected layer, which flattens the picture.",
         )
     return shape[0], shape[1], shape[2]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
 from convspec.base import Extent, Shape, pair
 from convspec.layers.layer import Layer, Reach, ShapeError, by, picture
+from convspec.spec import field
 
 
 class Pooling(Layer):
@@ -15,11 +14,11 @@ class Pooling(Layer):
 
     kind: ClassVar[str] = "pooling"
 
-    window: Extent = Field(description="Height and width of the window in pixels: one number, or [height, width].")
-    stride: Extent = Field(description="Pixels between neighbouring windows.")
-    reduce: Literal["max", "average"] = Field("max", alias="kind", description="What is kept of a window.")
-    edge: Literal["keep", "drop"] = Field(
-        "keep",
+    window: Extent = field(description="Height and width of the window in pixels: one number, or [height, width].")
+    stride: Extent = field(description="Pixels between neighbouring windows.")
+    reduce: Literal["max", "average"] = field(default="max", alias="kind", description="What is kept of a window.")
+    edge: Literal["keep", "drop"] = field(
+        default="keep",
         description="A window that hangs over the edge: `keep` works on what it covers, `drop` leaves it out.",
     )
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import BeforeValidator, Field
-
-from convspec.base import Count, sequence
+from convspec.base import Count
 from convspec.layers.layer import Layer
-
-if TYPE_CHECKING:
-    from convspec.layers import AnyLayer
+from convspec.spec import field
 
 
 class Repeat(Layer):
@@ -18,7 +14,5 @@ class Repeat(Layer):
 
     kind: ClassVar[str] = "repeat"
 
-    times: Count = Field(description="How many times the layers follow each other.", le=1000)
-    layers: Annotated[tuple[AnyLayer, ...], BeforeValidator(sequence)] = Field(
-        min_length=1, description="The layers that are repeated."
-    )
+    times: Count = field(le=1000, description="How many times the layers follow each other.")
+    layers: tuple[Layer, ...] = field(min_length=1, description="The layers that are repeated.")

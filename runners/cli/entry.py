@@ -19,6 +19,9 @@ def main() -> None:
         os.environ[name] = "1"
     # Pydantic would look through every installed package for plug-ins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # A file name or a terminal may hold characters that the other cannot.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     from runners.cli.main import run_command_line
 
     sys.exit(run_command_line(sys.argv[1:]))

@@ -72,7 +72,7 @@ def test_every_shipped_pipeline_is_right(convspec: CommandLine, name: str) -> No
         (["shwo"], "There is no command shwo. Did you mean show?"),
         (["show"], "Missing argument 'FILE'"),
         (["run", "digits", "--threads", "0"], "--threads"),
-        (["run", "digits", "--set", "nothing"], "--set takes PATH=VALUE"),
+        (["run", "digits", "--set", "nothing"], "a setting is written PATH=VALUE"),
         (["run", "digitz"], "there is no such file"),
         (["run", "digits", "--tracking-uri", "nonsense://x"], "nonsense"),
         (["run", "digits", "--resume", "abc"], "nothing to go on from"),

@@ -19,7 +19,7 @@ Pictures = NDArray[np.uint8]
 
 
 def load_arrays(folder: Path, *, everything_is_test: bool = True, **fields: Any) -> Dataset:
-    source = Arrays.model_validate({"source": "arrays", **fields})
+    source = Arrays.of(fields)
     return load(source, folder=folder, seed=1, everything_is_test=everything_is_test)
 
 

@@ -13,7 +13,7 @@ from convspec.data import Digits
 from convspec.errors import UserError
 from runners.data import digits, load
 
-SOURCE = Digits.model_validate({"source": "digits"})
+SOURCE = Digits.of({})
 
 
 def test_they_are_those_of_scikit_learn() -> None:
@@ -41,7 +41,7 @@ def test_the_seed_moves_the_split_and_nothing_else() -> None:
 def test_scikit_learn_is_not_imported() -> None:
     code = (
         "import sys; from pathlib import Path; from convspec.data import Digits; from runners.data import load; "
-        "load(Digits(source='digits'), folder=Path(), seed=1); sys.exit('sklearn' in sys.modules)"
+        "load(Digits(), folder=Path(), seed=1); sys.exit('sklearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

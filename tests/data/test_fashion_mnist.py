@@ -19,7 +19,7 @@ DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 def official() -> Dataset:
     if not DEBIAN.is_dir():
         pytest.skip(f"{DEBIAN} is not there: apt-get install dataset-fashion-mnist")
-    return load(FashionMnist.model_validate({"source": "fashion_mnist"}), folder=Path(), seed=1)
+    return load(FashionMnist.of({}), folder=Path(), seed=1)
 
 
 def test_validation_comes_from_the_training_files_and_test_is_the_official_one(official: Dataset) -> None:
@@ -49,9 +49,7 @@ def folder(tmp_path: Path, write_idx: Callable[..., str]) -> Path:
 
 
 def test_any_folder_will_do(folder: Path) -> None:
-    source = FashionMnist.model_validate(
-        {"source": "fashion_mnist", "path": folder.name, "split": {"validation": 1 / 3, "test": 0.5}}
-    )
+    source = FashionMnist.of({"path": folder.name, "split": {"validation": 1 / 3, "test": 0.5}})
     dataset = load(source, folder=folder.parent, seed=1)
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [20, 10, 10]
     assert np.allclose(dataset.test.pictures_at(slice(None)), 10 / 255)
@@ -59,7 +57,7 @@ def test_any_folder_will_do(folder: Path) -> None:
 
 def test_a_missing_file_says_how_to_get_it(folder: Path) -> None:
     (folder / "t10k-labels-idx1-ubyte.gz").unlink()
-    source = FashionMnist.model_validate({"source": "fashion_mnist", "path": str(folder)})
+    source = FashionMnist.of({"path": str(folder)})
     with pytest.raises(UserError) as caught:
         load(source, folder=Path(), seed=1)
     assert str(caught.value) == (
@@ -70,6 +68,6 @@ def test_a_missing_file_says_how_to_get_it(folder: Path) -> None:
 
 def test_other_pictures_under_these_names_are_refused(folder: Path, write_idx: Callable[..., str]) -> None:
     write_idx("train-images-idx3-ubyte", np.zeros((30, 8, 8), np.uint8))
-    source = FashionMnist.model_validate({"source": "fashion_mnist", "path": str(folder)})
+    source = FashionMnist.of({"path": str(folder)})
     with pytest.raises(UserError, match=r"must have the shape \[1, 28, 28\].*Got \[1, 8, 8\]"):
         load(source, folder=Path(), seed=1)

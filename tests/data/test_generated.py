@@ -32,12 +32,12 @@ ALL_TRICKS = {"translation": 1, "scaling": 0.2, "rotation": 15, "weight": 0.3}
 
 
 def load_letters(seed: int = 1, **fields: Any) -> Dataset:
-    source = XsAndOs.model_validate({"source": "xs_and_os", **fields})
+    source = XsAndOs.of(fields)
     return load(source, folder=Path(), seed=seed, everything_is_test=True)
 
 
 def load_camera(seed: int = 1, **fields: Any) -> Dataset:
-    source = FourPixels.model_validate({"source": "four_pixels", **fields})
+    source = FourPixels.of(fields)
     return load(source, folder=Path(), seed=seed, everything_is_test=True)
 
 

@@ -20,7 +20,7 @@ Pictures = NDArray[np.uint8]
 
 
 def load_idx(folder: Path, *, everything_is_test: bool = False, **fields: Any) -> Dataset:
-    source = Idx.model_validate({"source": "idx", **fields})
+    source = Idx.of(fields)
     return load(source, folder=folder, seed=1, everything_is_test=everything_is_test)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 
-from convspec.data import AnySource, DataSource, Digits, FourPixels, XsAndOs
+from convspec.data import DataSource, Digits, FourPixels, XsAndOs
 from runners.data import load
 from runners.data.read import read
 
-SOURCES: tuple[type[DataSource], ...] = get_args(get_args(AnySource)[0])
+SOURCES: tuple[type[DataSource], ...] = tuple(DataSource.options().values())
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
@@ -22,11 +22,11 @@ def test_every_source_has_a_reader(source: type[DataSource]) -> None:
 
 @pytest.mark.parametrize(
     ("source", "fields"),
-    [(Digits, {"source": "digits"}), (XsAndOs, {"source": "xs_and_os"}), (FourPixels, {"source": "four_pixels", "examples": 80})],
+    [(Digits, {}), (XsAndOs, {}), (FourPixels, {"examples": 80})],
     ids=["digits", "xs_and_os", "four_pixels"],
 )  # fmt: skip
 def test_pictures_and_labels_are_as_described(source: type[DataSource], fields: dict[str, Any]) -> None:
-    dataset = load(source.model_validate(fields), folder=Path(), seed=1)
+    dataset = load(source.of(fields), folder=Path(), seed=1)
     described = dataset.description
     for part in (dataset.train, dataset.validation, dataset.test):
         taken = part.pictures_at(np.arange(len(part)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convspec.base import Shape
 from convspec.layers import Convolution, Dropout, FullyConnected, Layer, Pooling, Relu, Repeat, Sigmoid, Tanh
-from runners.engines.numpy import patches
+from runners.engines.numpy import convolution
 from runners.engines.numpy.layer import operation
 
 Array = NDArray[Any]
@@ -98,19 +98,19 @@ def test_gradients_are_those_of_finite_differences(alone: Any, layer: Layer, sha
 
 
 @pytest.mark.parametrize(
-    ("block", "kept"),
-    [(1 << 20, 1 << 20), (1, 1 << 20), (1, 0), (900, 0)],
-    ids=["whole", "in blocks that are kept", "in blocks made twice", "in larger blocks made twice"],
+    ("columns", "kept"),
+    [(1 << 20, 1 << 20), (1, 1 << 20), (1, 0), (7, 0), (20, 0)],
+    ids=["whole", "column by column, kept", "column by column", "in parts of rows", "in rows"],
 )
 @pytest.mark.parametrize(
     ("layer", "shape"), [case[1:] for case in CONVOLUTIONS], ids=[case[0] for case in CONVOLUTIONS]
 )
 def test_gradients_of_convolutions_are_those_of_finite_differences(
-    alone: Any, layer: Layer, shape: Shape, block: int, kept: int, monkeypatch: pytest.MonkeyPatch
+    alone: Any, layer: Layer, shape: Shape, columns: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patches, "BLOCK_BYTES", block)
-    monkeypatch.setattr(patches, "KEPT_BYTES", kept)
-    monkeypatch.setattr(patches, "MIN_COLUMNS", 1)
+    monkeypatch.setattr(convolution, "narrow_columns", lambda lines, rows: columns)
+    monkeypatch.setattr(convolution, "WIDE_COLUMNS", columns)
+    monkeypatch.setattr(convolution, "KEPT_BYTES", kept)
     check(alone(layer, shape), shape)
 
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from convspec.errors import UserError
 from convspec.layers import Convolution, Dropout, FullyConnected, Layer, Pooling, Relu, Repeat, Sigmoid, Tanh
+from convspec.layers.layer import Parameter
 from convspec.training import CrossEntropy, Squared
 from runners.engines.engine import EngineNetwork
 from runners.engines.initial import initial_weights
 from runners.engines.numpy import network as engine
 from runners.engines.numpy.chain import Chain, Link, relu_after_maximum
-from runners.engines.numpy.layer import Site, operation
+from runners.engines.numpy.layer import Site, named_parameters, operation
 from runners.engines.numpy.network import Network, chunks
 from runners.randomness import stream
 from runners.training.costs import cost_function
@@ -275,6 +276,12 @@ def test_weights_of_another_network_are_refused(
         Network(planned(STACKS["the usual"]), weights)
     assert refused.value.message == message
     assert refused.value.hint == "Weights fit only the network that they were trained for."
+
+
+def test_parameters_of_other_kinds_stand_one_after_the_other() -> None:
+    declared = (Parameter("scale", (2,), "ones"), Parameter("shift", (1, 3), "zeros"))
+    views = named_parameters(Relu(), declared, np.arange(5.0))
+    assert {name: view.tolist() for name, view in views.items()} == {"scale": [0, 1], "shift": [[2, 3, 4]]}
 
 
 def test_a_kind_without_an_operation_is_refused_by_name() -> None:

@@ -54,7 +54,7 @@ class ReluOperation(Activation):
 
 class SigmoidOperation(Activation):
     def apply(self, x: Array, y: Array) -> None:
-        np.maximum(x, -80, out=y)  # exp(80) is the last that float32 holds with room to spare
+        np.maximum(x, -80, out=y)  # keeps exp(-x) within float32
         np.negative(y, y)
         np.exp(y, y)
         np.add(y, 1, y)

@@ -10,7 +10,10 @@ from convspec.base import pair
 from convspec.layers.convolution import Convolution
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
-from runners.engines.numpy.patches import PatchMatrix, padded, patches
+from runners.engines.numpy.patches import WIDE_COLUMNS, PatchMatrix, narrow_columns, padded, patches
+
+KEPT_BYTES = 1 << 20
+"""Above this, making the matrix again for the way back takes less time than fetching that of the way forward from memory."""
 
 ADDING_TO_COPYING = 4
 """How much longer it takes to add up the patches of a picture than to copy them."""
@@ -25,8 +28,12 @@ class ConvolutionOperation(Operation):
         # The row of constants that brings in the bias is as large as the divisor, so that the bias is not divided.
         constant = self.divisor if layer.bias else None
         seen = patches(outer, pair(layer.size), pair(layer.stride))
-        self.matrix = PatchMatrix(seen, constant=constant, twice=site.training)
         self.values = site.values.reshape(-1, layer.features)
+        keep = site.training and seen.size * seen.itemsize <= KEPT_BYTES
+        columns = narrow_columns(len(self.values), layer.features)
+        self.matrix = PatchMatrix(seen, columns, constant=constant, keep=keep)
+        again = site.training and not keep
+        self.blocks_again = PatchMatrix(seen, WIDE_COLUMNS, constant=constant).blocks if again else []
         self.y = site.y
         self.product = self.y if self.y.flags.c_contiguous else site.empty(site.output_shape)
         self.input_gradient = _input_gradient(layer, site) if site.training and site.wants_dx else None
@@ -49,11 +56,13 @@ class ConvolutionOperation(Operation):
         return None if self.input_gradient is None else self.input_gradient(dy)
 
     def fill_gradient(self, dy: Array, gradient: Array) -> None:
-        """The gradient of the parameters, added up over the blocks."""
-        for i, (columns, matrix) in enumerate(self.matrix.again()):
-            part = np.matmul(matrix, dy[:, columns].T, None if i else gradient)
-            if i:
-                np.add(gradient, part, gradient)
+        """The gradient of the parameters, from the matrix of the way forward or from another one, block by block."""
+        if self.matrix.whole is not None:
+            np.matmul(self.matrix.whole, dy.T, gradient)
+            return
+        gradient.fill(0)
+        for block in self.blocks_again:
+            np.add(gradient, np.matmul(block.fill(), dy[:, block.columns].T), gradient)
 
 
 class Correlation:
@@ -66,8 +75,9 @@ class Correlation:
         outer, self.dy = padded((*site.output_shape, site.n), around, site.values.dtype)
         turned = patches(outer, size, (1, 1))[:, ::-1, ::-1]
         # Features come last in a patch of dy, as they do in the parameters: these are the other factor as they stand.
-        self.matrix = PatchMatrix(turned.transpose(1, 2, 0, 3, 4, 5))
-        self.weight = site.values[: channels * self.matrix.values].reshape(channels, -1)
+        lines = prod(size) * layer.features
+        self.matrix = PatchMatrix(turned.transpose(1, 2, 0, 3, 4, 5), narrow_columns(lines, channels))
+        self.weight = site.values[: channels * lines].reshape(channels, lines)
         self.dx = site.empty(site.input_shape)
 
     def __call__(self, dy: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -14,14 +14,14 @@ from numpy.typing import DTypeLike
 from runners.engines.engine import Array
 from runners.engines.numpy.memory import aligned
 
-BLOCK_BYTES = 1 << 17
-"""Matrices are made for some positions of the output at a time: a block stays in the cache until it has been multiplied."""
+SMALL_PRODUCT = 1_000_000
+"""Multiply-adds up to which OpenBLAS multiplies matrices as they are; larger ones it first copies to an order of its own."""
 
-MIN_COLUMNS = 128
-"""Columns that a block has whatever its size: fewer make a slow matrix product."""
+FEWEST_COLUMNS = 64
+"""Narrower blocks cost more in calls than a small product saves."""
 
-KEPT_BYTES = 1 << 19
-"""Above this, making a matrix again for the way back takes less time than fetching the one of the way forward from memory."""
+WIDE_COLUMNS = 512
+"""Columns of a block where a small product is out of reach or does not help: enough work for a call, and still in the cache."""
 
 Pair = tuple[int, int]
 
@@ -59,37 +59,37 @@ def patches(picture: Array, size: Pair, stride: Pair) -> Array:
     return as_strided(picture, (channels, *size, rows, columns, n), strides)
 
 
-class PatchMatrix:
-    """The matrix (values of a patch, columns) of patches seen as (3 axes of a patch, rows, columns, n), in blocks.
+def narrow_columns(lines: int, rows: int) -> int:
+    """How many columns of a matrix with so many lines make a small product with a factor of so many rows."""
+    columns = SMALL_PRODUCT // (lines * rows)
+    return columns if columns >= FEWEST_COLUMNS else WIDE_COLUMNS
 
-    `constant` adds a row of that number below. A small matrix that is to be used twice is kept whole; the blocks of others
+
+class PatchMatrix:
+    """The matrix (values of a patch, columns) of patches seen as (3 axes of a patch, rows, columns, n), in blocks of about as
+    many `columns` as asked.
+
+    `constant` adds a row of that number below. To `keep` the matrix makes it available as a `whole`; otherwise the blocks
     share their memory, so that each has to be used before the next one is filled.
     """
 
-    def __init__(self, seen: Array, *, constant: float | None = None, twice: bool = False) -> None:
-        *patch, rows, columns, n = seen.shape
-        self.values = prod(patch)
-        lines = self.values + (constant is not None)
-        self.kept = twice and seen.size * seen.itemsize <= KEPT_BYTES
-        positions = max(MIN_COLUMNS, BLOCK_BYTES // (lines * seen.itemsize)) // n
-        spans = _rectangles(rows, columns, max(1, positions))
-        widest = max(len(range(rows)[r]) * len(range(columns)[c]) for r, c in spans)
-        memory = aligned((lines, (rows * columns if self.kept else widest) * n), seen.dtype)
+    def __init__(self, seen: Array, columns: int, *, constant: float | None = None, keep: bool = False) -> None:
+        *patch, high, wide, n = seen.shape
+        values = prod(patch)
+        cuts = _rectangles(high, wide, max(1, columns // n))
+        largest = max(prod(seen[:, :, :, rows, across].shape[3:]) for rows, across in cuts)
+        memory = aligned((values + (constant is not None), high * wide * n if keep else largest), seen.dtype)
         if constant is not None:
-            memory[self.values] = constant
+            memory[values] = constant
+        self.whole = memory if keep else None
         self.blocks: list[Block] = []
         place = 0
-        for r, c in spans:
-            part = seen[:, :, :, r, c]
+        for rows, across in cuts:
+            part = seen[:, :, :, rows, across]
             span = slice(place, place + prod(part.shape[3:]))
-            matrix = memory[:, span] if self.kept else memory[:, : span.stop - span.start]
-            self.blocks.append(Block(span, part, matrix[: self.values].reshape(part.shape), matrix))
+            matrix = memory[:, span] if keep else memory[:, : span.stop - span.start]
+            self.blocks.append(Block(span, part, matrix[:values].reshape(part.shape), matrix))
             place = span.stop
-
-    def again(self) -> Iterator[tuple[slice, Array]]:
-        """The columns and the matrix of each block, for a second use."""
-        for block in self.blocks:
-            yield block.columns, block.matrix if self.kept else block.fill()
 
 
 def _rectangles(rows: int, columns: int, most: int) -> list[tuple[slice, slice]]:
