@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -36,13 +35,13 @@ class Observer(Protocol):
 
 @dataclass
 class Experiment:
-    """One pipeline with its data at hand. `trainer` is there once training has begun."""
+    """One pipeline with its data at hand. `trainer` is there once training has begun, `seconds` when it has ended."""
 
     loaded: Loaded
     dataset: Dataset
     threads: int = 1
     trainer: Trainer | None = None
-    seconds: float = field(default=0.0)
+    seconds: float = 0.0
 
     @classmethod
     def prepare(cls, loaded: Loaded, *, threads: int) -> Experiment:
@@ -67,7 +66,6 @@ class Experiment:
             trainer.restore(checkpoint)
         for observer in observers:
             observer.on_start(trainer)
-        started = time.perf_counter()
 
         def on_batch(progress: Progress) -> None:
             for observer in observers:
@@ -76,7 +74,7 @@ class Experiment:
         for epoch in trainer.epochs(stop=stop, on_batch=on_batch):
             for observer in observers:
                 observer.on_epoch(epoch, trainer.checkpoint)
-        self.seconds = time.perf_counter() - started
+        self.seconds = sum(epoch.seconds for epoch in trainer.progress.history)
         return trainer.best_weights()
 
     def evaluate(self, weights: Weights) -> Evaluation:

@@ -7,9 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import yaml
 from numpy.typing import NDArray
 
+from convspec.dump import yaml_text
 from convspec.errors import UserError
 from convspec.loading import Loaded, load_text
 from convspec.pipeline import Pipeline
@@ -33,7 +33,7 @@ def normalised(loaded: Loaded) -> dict[str, Any]:
 
 def pipeline_text(loaded: Loaded) -> str:
     """The normalised pipeline as YAML."""
-    return yaml.safe_dump(normalised(loaded), sort_keys=False, allow_unicode=True, width=120)
+    return yaml_text(normalised(loaded))
 
 
 def read_pipeline(path: Path) -> Loaded:

@@ -25,7 +25,7 @@ MOST_CLASSES_SHOWN = 20
 )
 @tracking_option
 @json_option
-def command(  # noqa: PLR0913 - one argument for each option
+def command(
     file: str,
     settings: tuple[str, ...],
     resume: str | None,
@@ -51,7 +51,7 @@ def command(  # noqa: PLR0913 - one argument for each option
         echo_error(str(orphan))
     shown = progress()
     try:
-        result = run(loaded, Request(home, uri, threads or cores(), resume), [shown])
+        result = run(loaded, Request(home, uri, threads or cores(), resume, settings), [shown])
     finally:
         shown.close()
     if as_json:

@@ -107,6 +107,12 @@ class Trainer:
             self._keep_best(epoch)
             yield epoch
 
+    @property
+    def kept(self) -> Epoch:
+        """The epoch whose weights are kept."""
+        best = self.progress.best_epoch
+        return self.progress.history[best - 1 if best else -1]
+
     def best_weights(self) -> Weights:
         """The weights of the epoch with the lowest validation cost; of the last epoch where there is no validation."""
         return self.best or self.network.weights

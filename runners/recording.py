@@ -1,0 +1,142 @@
+"""What of a run goes into its spool, and when: what it is, every epoch, what came of it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from convspec.loading import Loaded
+from convspec.network import locations
+from runners import environment, files
+from runners.report import describe_plan
+from runners.tracking.spool import DatasetIdentity, Spool
+
+if TYPE_CHECKING:
+    from runners.data import Dataset
+    from runners.experiment import Evaluation
+    from runners.training.checkpoint import Checkpoint
+    from runners.training.loop import Epoch, Progress, Trainer
+
+PICTURES = "pictures"
+DATA = "data"
+"""The figure of a checkpoint that says which data it was trained on."""
+
+
+def flat(loaded: Loaded) -> dict[str, str]:
+    """Every value of a pipeline, defaults included, under its path."""
+    plain = files.normalised(loaded)
+    return files.flattened(plain, list(locations(plain["network"])))
+
+
+class Recording:
+    """Observes a training and writes what happens into a spool."""
+
+    def __init__(self, spool: Spool, loaded: Loaded, dataset: Dataset) -> None:
+        self.spool, self.loaded, self.dataset = spool, loaded, dataset
+
+    def announce(self, *, threads: int, keep_files: bool) -> None:
+        """Says what the run is; `keep_files` stores the pipeline and the plan with it."""
+        pipeline = self.loaded.pipeline
+        self.spool.start(
+            pipeline.experiment,
+            name=f"{pipeline.experiment} seed {pipeline.seed}",
+            description=pipeline.description,
+            params=flat(self.loaded),
+            tags=self._tags(threads),
+            datasets=_identities(self.dataset, pipeline.data.source),
+        )
+        if keep_files:
+            self._keep(files.PIPELINE_FILE, files.pipeline_text(self.loaded))
+            self._keep("plan.json", json.dumps(describe_plan(self.loaded.plan, pipeline.training), indent=1))
+
+    def _tags(self, threads: int) -> dict[str, str]:
+        tags = {
+            "mlflow.source.name": self.loaded.file,
+            "mlflow.source.type": "LOCAL",
+            "mlflow.user": getpass.getuser(),
+            "convspec.pipeline_sha256": files.digest(files.pipeline_text(self.loaded).encode()),
+            "convspec.data_sha256": self.dataset.checksum,
+            "convspec.environment": json.dumps(environment.describe() | {"threads": str(threads)}),
+        }
+        commit = environment.commit(Path.cwd())
+        return tags if commit is None else tags | {"mlflow.source.git.commit": commit}
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Nothing is recorded before the first epoch ends."""
+
+    def on_batch(self, progress: Progress) -> None:
+        """Batches are not recorded."""
+
+    def on_epoch(self, epoch: Epoch, checkpoint: Callable[[], Checkpoint]) -> None:
+        self.spool.metrics(epoch.metrics(), step=epoch.number)
+        self.save(checkpoint())
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """The state of training, with the identity of its data."""
+        from runners.training.checkpoint import write_checkpoint
+
+        figures: dict[str, Any] = {**checkpoint.figures, DATA: self.dataset.checksum}
+        write_checkpoint(self.spool.checkpoint, replace(checkpoint, figures=figures))
+
+    def finish(self, trainer: Trainer | None, evaluation: Evaluation, weights: bytes, *, seconds: float) -> None:
+        """What came of the run: figures, the model, pictures, and that it is finished. `seconds` are those of training."""
+        step = trainer.progress.epoch if trainer else 0
+        self.spool.metrics(evaluation.metrics | {"time/training_seconds": seconds}, step=step)
+        self.spool.tags({"convspec.weights_sha256": files.digest(weights)})
+        self._keep("evaluation.json", json.dumps(asdict(evaluation), indent=1))
+        self._keep_model(evaluation, weights, step)
+        self._draw(trainer, evaluation, weights)
+        self.spool.end("FINISHED")
+
+    def _keep(self, name: str, text: str) -> None:
+        path = self.spool.staging / name
+        path.write_text(text, encoding="utf-8")
+        self.spool.artifact(path)
+
+    def _keep_model(self, evaluation: Evaluation, weights: bytes, step: int) -> None:
+        from runners.tracking.flavor import write_model
+
+        weights_file = self.spool.folder / files.WEIGHTS_FILE
+        weights_file.write_bytes(weights)
+        model = self.spool.folder / "model"
+        write_model(
+            model,
+            pipeline_text=files.pipeline_text(self.loaded),
+            weights=weights_file,
+            input_shape=self.loaded.plan.data.shape,
+            classes=len(self.loaded.plan.data.classes),
+        )
+        self.spool.model(model, metrics=evaluation.metrics, step=step)
+
+    def _draw(self, trainer: Trainer | None, evaluation: Evaluation, weights: bytes) -> None:
+        from safetensors.numpy import load
+
+        from runners import pictures
+
+        folder = self.spool.staging / PICTURES
+        folder.mkdir(exist_ok=True)
+        drawn = []
+        if trainer is not None:
+            drawn.append(pictures.curves(trainer.progress.history, folder / "curves.png"))
+        if evaluation.matrix:
+            names = self.loaded.plan.data.classes
+            drawn.append(pictures.confusion_matrix(evaluation.matrix, names, folder / "confusion_matrix.png"))
+        first = self.loaded.plan.layers[0]
+        if first.kind == "convolution":
+            weight = load(weights)[f"{first.name}.weight"]
+            drawn.append(pictures.first_layer_features(weight, folder / "first_layer_features.png"))
+        for path in drawn:
+            self.spool.artifact(path, PICTURES)
+
+
+def _identities(dataset: Dataset, source: str) -> tuple[DatasetIdentity, ...]:
+    parts = (("training", dataset.train), ("validation", dataset.validation), ("test", dataset.test))
+    return tuple(
+        DatasetIdentity(source, dataset.checksum[:32], source, context, profile={"examples": len(part)})
+        for context, part in parts
+        if len(part)
+    )
