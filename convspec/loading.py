@@ -54,12 +54,8 @@ def load_text(text: str, file: str, *, folder: Path, settings: Sequence[str] = (
 
 def find(file: str) -> Path:
     """The path of a file, or of a shipped pipeline where `file` is just its name."""
-    path = Path(file)
-    if not path.exists():
-        known = shipped.find(file)
-        if known is not None:
-            return known
-    return path
+    path, known = Path(file), shipped.find(file)
+    return path if known is None or path.exists() else known
 
 
 def _read(path: Path) -> str:

@@ -88,7 +88,7 @@ def _not_closed(at: _Place, begin: _Place, lines: Sequence[str]) -> Explanation:
 def _no_value(at: _Place, begin: _Place, lines: Sequence[str]) -> Explanation:
     if _rest(begin, lines)[:1] in ("{", "[") and not _rest(at, lines):
         return _not_closed((at[0] + 1, 0), begin, lines)
-    return Explanation(*at, "a value is missing before this.", "Write one, or leave out what announces it.")
+    return Explanation(*at, "a key or a value is missing before this.", "Write it, or leave out what announces it.")
 
 
 def _no_colon(at: _Place, begin: _Place, lines: Sequence[str]) -> Explanation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
 
 HELP_PAGE = os.path.join(os.path.dirname(__file__), "help.txt")  # noqa: PTH118, PTH120 - pathlib takes longer to import
 
@@ -19,9 +20,11 @@ def main() -> None:
         os.environ[name] = "1"
     # Pydantic would look through every installed package for plug-ins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # A file name or a terminal may hold characters that the other cannot.
+    # A file name may hold characters that the terminal cannot show; and standard output may be closed.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - it stays open
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     from runners.cli.main import run_command_line
 
     sys.exit(run_command_line(sys.argv[1:]))

@@ -1,6 +1,7 @@
 """Wrong files: everything that is wrong with each is said, with its place, its rule, what was got and what to do.
 
-Each `wrong/NAME.yaml` has the whole expected output beside it; in that folder, `convspec check NAME.yaml > NAME.txt` writes it anew.
+Each `wrong/NAME.yaml` has the whole expected output beside it. In that folder, `convspec check NAME.yaml > NAME.txt` writes
+it anew.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def test_a_wrong_file_is_explained(name: str, command: Command, monkeypatch: pyt
 
 
 def test_every_expectation_belongs_to_a_file() -> None:
-    assert FILES == sorted(path.stem for path in FOLDER.glob("*.txt"))
+    assert sorted(path.stem for path in FOLDER.glob("*.txt")) == FILES
 
 
 SETTINGS = {
