@@ -18,7 +18,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent.parent
-CONVSPEC = [sys.executable, "-c", "from runners.cli.entry import main; main()", "run", str(ROOT / "pipelines/digits.yaml")]
+CONVSPEC = [
+    sys.executable,
+    "-c",
+    "from runners.cli.entry import main; main()",
+    "run",
+    str(ROOT / "pipelines/digits.yaml"),
+]
 BY_HAND = [sys.executable, str(Path(__file__).parent / "handwritten.py")]
 
 
@@ -46,7 +52,9 @@ def main() -> None:
             for name, run in cases.items():
                 times[name].append(run())
     versions = ", ".join(f"{package} {version(package)}" for package in ("torch", "mlflow", "numpy"))
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}")
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+    )
     print(f"{runs} alternating runs each, an empty folder and store each time; seconds of the whole process\n")
     reference = times["by hand"]
     for name, values in times.items():

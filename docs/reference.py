@@ -89,7 +89,13 @@ def _values(schema: dict[str, object]) -> str:
             return f"list of {len(items)}"
         case {"type": "array", "items": dict(items)}:
             return f"list of {_values(items)}"
-    names = {"integer": "whole number", "number": "number", "string": "text", "boolean": "`true`, `false`", "object": "mapping"}
+    names = {
+        "integer": "whole number",
+        "number": "number",
+        "string": "text",
+        "boolean": "`true`, `false`",
+        "object": "mapping",
+    }
     limits = [
         f"{sign} {schema[limit]:g}" if isinstance(schema[limit], float) else f"{sign} {schema[limit]}"
         for limit, sign in (

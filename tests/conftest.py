@@ -40,7 +40,12 @@ class CommandLine:
 
     def __call__(self, *arguments: str, timeout: float = 120) -> Finished:
         done = subprocess.run(
-            [*COMMAND, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=timeout
+            [*COMMAND, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Finished(done.returncode, done.stdout, done.stderr)
@@ -62,7 +67,11 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment that finds this checkout and keeps caches to itself."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     cache = str(tmp_path_factory.mktemp("cache"))
-    return kept | {"PYTHONPATH": os.environ.get("CONVSPEC_SOURCES", str(ROOT)), "XDG_CACHE_HOME": cache, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    return kept | {
+        "PYTHONPATH": str(ROOT),
+        "XDG_CACHE_HOME": cache,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tests.cli.test_prediction import wait_for
-from tests.conftest import CommandLine
 
 from convspec import shipped
+from tests.cli.test_prediction import wait_for
+from tests.conftest import CommandLine
 
 
 def test_new_writes_a_pipeline_that_is_right_and_trains(convspec: CommandLine) -> None:

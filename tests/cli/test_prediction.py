@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from tests.conftest import CommandLine
 
 
@@ -115,8 +116,9 @@ def serve_and_ask(folder: Path, environment: dict[str, str], model: str) -> list
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     scripts = str(Path(sys.executable).parent)
+    options = ["-m", model, "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-m", "mlflow", "models", "serve", *options],
         cwd=folder,
         env=environment | {"PATH": f"{scripts}{os.pathsep}{environment['PATH']}"},
         stdout=subprocess.DEVNULL,

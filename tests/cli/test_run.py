@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+
 from tests.conftest import CommandLine
 
 SHORT = ("--set", "training.epochs=3")
@@ -183,7 +184,10 @@ def test_early_stopping_ends_a_run_that_no_longer_improves(convspec: CommandLine
 
 
 def test_a_missing_data_file_ends_before_anything_is_recorded(convspec: CommandLine) -> None:
-    text = "experiment: e\ndata: {source: arrays, images: no.npz, shape: [8, 8], classes: 2}\nnetwork: [{fully_connected: {neurons: 2}}]\n"
+    text = (
+        "experiment: e\ndata: {source: arrays, images: no.npz, shape: [8, 8], classes: 2}\n"
+        "network: [{fully_connected: {neurons: 2}}]\n"
+    )
     done = convspec("run", write(convspec, text))
     assert done.code == 2
     assert "no.npz" in done.err

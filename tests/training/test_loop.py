@@ -48,7 +48,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
 
 @pytest.mark.parametrize("optimizer", ["adam", "{sgd: {momentum: 0.9, nesterov: true}}"])
 @pytest.mark.parametrize("batches", [1, 7, 12, 13, 40])
-def test_a_training_stopped_at_any_batch_goes_on_to_the_same_weights(tmp_path: Path, batches: int, optimizer: str) -> None:
+def test_a_training_stopped_at_any_batch_goes_on_to_the_same_weights(
+    tmp_path: Path, batches: int, optimizer: str
+) -> None:
     setting = f"training.optimizer={optimizer}"
     _, expected = trained(setting)
     experiment = Experiment.prepare(loaded(setting), threads=1)
@@ -111,7 +113,9 @@ def test_a_frozen_layer_keeps_its_weights() -> None:
     assert not np.array_equal(after["fully_connected_1.weight"], before["fully_connected_1.weight"])
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "], ids=["empty", "text", "header"])
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "], ids=["empty", "text", "header"]
+)
 def test_a_broken_checkpoint_is_one_message(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "checkpoint").write_bytes(content)
     with pytest.raises(UserError, match="is not a checkpoint"):
