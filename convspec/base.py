@@ -44,10 +44,10 @@ Matrix = Annotated[tuple[Vector, ...], Form(filled(schema_of(Vector)))]
 
 
 def _extent_form(value: object) -> str:
-    return "pair" if isinstance(value, list | tuple) else "number"
+    return "as pair" if isinstance(value, list | tuple) else "as number"
 
 
-_both = {"number": schema_of(Count), "pair": core_schema.tuple_schema([schema_of(Count)] * 2, strict=False)}
+_both = {"as number": schema_of(Count), "as pair": core_schema.tuple_schema([schema_of(Count)] * 2, strict=False)}
 Extent = Annotated[int | tuple[int, int], Form(core_schema.tagged_union_schema(_both, _extent_form))]
 """A size, window or stride: one whole number for both directions, or [height, width]."""
 

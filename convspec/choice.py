@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -12,7 +12,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, core
 from convspec.spec import STRICT, Spec
 
 
-class Choice(Spec):
+class Choice(Spec, ABC):
     """A spec that says its own name in the class attribute `key` is an option; one above it is the choice among those below.
 
     Options are compiled when a file names them: a network of three kinds of layers does not wait for all the others.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -46,7 +46,7 @@ class Split(Spec):
             raise broken(text, hint="Leave something to train on.")
 
 
-class DataSource(Variant, ABC):
+class DataSource(Variant):
     """A source of labelled pictures."""
 
     what: ClassVar[str] = "source"
@@ -79,7 +79,7 @@ class FashionMnist(DataSource):
         return Description((1, 28, 28), GARMENTS)
 
 
-class FileSource(DataSource, ABC):
+class FileSource(DataSource):
     """Pictures and labels in files; `shape` and `classes` are read from them where they are not given."""
 
     images: str = field(description="File with the pictures.")

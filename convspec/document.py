@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import yaml
 
-from convspec.errors import PipelineError, Problem
-from convspec.nodes import Mark, Node, resolve
+from convspec.errors import Mark, PipelineError, Problem, problem_at
+from convspec.nodes import Node, resolve
 
 DEEPEST = 60
 """Levels of nesting beyond which a file is refused."""
@@ -197,7 +197,7 @@ class _Reader:
         return Mark(self.file, line + 1, column + 1 + self.column_offset, source)
 
     def _note(self, mark: Mark, message: str, hint: str) -> None:
-        self.problems.append(Problem(mark.file, mark.line, mark.column, "", message, hint, mark.source))
+        self.problems.append(problem_at(mark, message, hint))
 
     def _stop(self, mark: Mark, message: str, hint: str) -> None:
         self._note(mark, message, hint)

@@ -26,6 +26,15 @@ class UserError(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
 
+class Mark(NamedTuple):
+    """A place: file, line and column from 1, and the text of the line."""
+
+    file: str
+    line: int
+    column: int
+    source: str
+
+
 class Problem(NamedTuple):
     """One thing wrong with a pipeline file. Lines and columns count from 1; 0 says that there is no place in the file."""
 
@@ -45,13 +54,18 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         """`FILE:LINE:COLUMN  PATH  message hint`, then the source line with a caret under the place."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        head = _printable(
-            "  ".join(part for part in (place, self.path, f"{self.message} {self.hint}".rstrip()) if part)
-        )
+        head = "  ".join(part for part in (place, self.path, f"{self.message} {self.hint}".rstrip()) if part)
         if not self.source:
             return head
         text, column = _excerpt(self.source, self.column)
         return f"{head}\n    {text}\n    {' ' * (column - 1)}^"
+
+
+def problem_at(mark: Mark, message: str, hint: str = "", *, path: str = "") -> Problem:
+    """A problem at a place of a file; whatever a file put into its words is kept to one line."""
+    return Problem(
+        mark.file, mark.line, mark.column, _line(path, 200), _line(message, 1000), _line(hint, 500), mark.source
+    )
 
 
 class PipelineError(UserError):
@@ -69,6 +83,11 @@ def _excerpt(source: str, column: int, *, width: int = 100) -> tuple[str, int]:
         return text.rstrip(), column
     start = max(0, column - width // 2)
     return text[start : start + width].rstrip(), column - start
+
+
+def _line(text: str, most: int) -> str:
+    text = _printable(text)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def _printable(text: str) -> str:

@@ -87,10 +87,10 @@ def did_you_mean(word: str, known: Iterable[str], *, what: str = "There are") ->
     instead = counterpart(word, words)
     if instead:
         return f"Here it is called {instead}."
+    if _bare(word) in _SENTENCES:
+        return _SENTENCES[_bare(word)]
     near = nearest(word, words)
-    if near:
-        return f"Did you mean {near}?"
-    return _SENTENCES.get(_bare(word)) or f"{what}: {', '.join(words)}."
+    return f"Did you mean {near}?" if near else f"{what}: {', '.join(words)}."
 
 
 def counterpart(word: str, known: Iterable[str]) -> str | None:

@@ -35,10 +35,10 @@ _RULES = {
     "string_pattern_mismatch": "may hold only letters, digits, - and _",
 }
 _FORMS = {
-    "number": "must be a whole number, or [height, width]",
-    "pair": "must be a whole number, or [height, width]",
-    "rule": "must be valid, same, or a whole number of pixels",
-    "pixels": "must be valid, same, or a whole number of pixels",
+    "as number": "must be a whole number, or [height, width]",
+    "as pair": "must be a whole number, or [height, width]",
+    "as rule": "must be valid, same, or a whole number of pixels",
+    "as pixels": "must be valid, same, or a whole number of pixels",
 }
 """Rules for values that may be written in several forms, by the name that the core gives to the form."""
 _FORM_ERRORS = ("int_type", "literal_error", "too_long", "too_short", "missing")
@@ -90,7 +90,7 @@ def _problem(error: ErrorDetails, places: Places, top: type[Spec]) -> Problem:
     match error["type"]:
         case "extra_forbidden":
             hint = did_you_mean(str(location[-1]), _spec_at(loc[:-1], top).key_names(), what="Keys here")
-            return places.problem(location, f"unknown key {location[-1]}.", hint, at_key=True)
+            return places.problem(location, f"unknown key {shown(location[-1], quotes=False)}.", hint, at_key=True)
         case "missing" if isinstance(loc[-1], str):
             place = places.walk(loc, absent=True)
             return places.problem(place, "is required.", _required_hint(str(loc[-1]), _spec_at(loc[:-1], top)))
@@ -114,7 +114,8 @@ def _required_hint(key: str, spec: type[Spec]) -> str:
 def _unknown_option(location: Location, context: Mapping[str, Any], places: Places) -> Problem:
     """A layer, source, cost or optimizer that there is not; its name is a value, or the one key of a mapping."""
     word, key, value = context["word"], context["key"], places.value(location)
-    message = f"there is no {context['what']} {shown(word, quotes=False)}."
+    written = value[key] if isinstance(value, Mapping) and key in value and key != word else word
+    message = f"there is no {context['what']} {shown(written, quotes=False)}."
     hint = did_you_mean(word, context["known"], what=f"There are the {context['what']}s")
     if not isinstance(value, Mapping):
         return places.problem(location, message, hint)
@@ -175,8 +176,8 @@ def _mapping_hint(key: str, value: object, spec: type[Spec]) -> str:
     keys = [each for each in spec.key_names() if each != "name"]
     if isinstance(value, list) and all(isinstance(entry, Mapping) for entry in value):
         return "Leave out the dashes: they are for lists."
-    if isinstance(value, str) and value.partition(":")[0] in keys:
-        first, _, rest = value.partition(":")
+    first, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if first in keys and rest[:1].strip():
         return f"A space is missing after the colon: `{first}: {rest}`."
     if not keys:
         return f"Write `{key}` alone."

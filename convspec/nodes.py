@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from convspec.errors import Mark
+
 Scalar = str | int | float | bool | None
 
 _NULL = re.compile(r"(?:~|null|Null|NULL|)$")
@@ -13,15 +15,6 @@ _BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)$")
 _INT = re.compile(r"[-+]?[0-9]+$")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
 _SPECIAL = {".inf": "inf", "+.inf": "inf", "-.inf": "-inf", ".nan": "nan"}
-
-
-class Mark(NamedTuple):
-    """A place: file, line and column from 1, and the text of the line."""
-
-    file: str
-    line: int
-    column: int
-    source: str
 
 
 class Node(NamedTuple):

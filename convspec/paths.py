@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from convspec.choice import Option
 from convspec.document import parse
-from convspec.errors import PipelineError, Problem
+from convspec.errors import Mark, PipelineError, problem_at
 from convspec.layers import Layer
 from convspec.network import Location, locations
-from convspec.nodes import Mark, Node
+from convspec.nodes import Node
 
 _STEP = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_-]*)|\[([0-9]{1,6})\]")
 
@@ -135,7 +135,7 @@ def apply_setting(tree: Node, setting: str) -> Node:
         location = locate(tree.plain(), parse_path(path.strip()))
     except PathError as error:
         column = setting.find(error.word) + 1
-        raise PipelineError([Problem("--set", 1, column, "", f"{error.message}.", error.hint, setting)]) from None
+        raise PipelineError([problem_at(Mark("--set", 1, column, setting), f"{error.message}.", error.hint)]) from None
     mark = Mark("--set", 1, max(path.rfind("."), path.rfind("[")) + 2, setting)
     value = parse(text, "--set", column_offset=len(path) + 1, source=setting)
     return _replaced(tree, location, value, mark)

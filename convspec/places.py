@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from convspec.errors import Problem
+from convspec.errors import Mark, Problem, problem_at
 from convspec.network import Location, locations
-from convspec.nodes import Mark, Node
+from convspec.nodes import Node
 from convspec.paths import format_path
 
 
@@ -27,8 +27,7 @@ class Places:
     def problem(self, location: Location, message: str, hint: str = "", *, at_key: bool = False) -> Problem:
         """A problem at the value of a location, or at its key; a key that is missing is placed at what should hold it."""
         mark = self._mark(location, at_key=at_key)
-        path = format_path(location, self._names)
-        return Problem(mark.file, mark.line, mark.column, path, message, hint, mark.source)
+        return problem_at(mark, message, hint, path=format_path(location, self._names))
 
     def _mark(self, location: Location, *, at_key: bool) -> Mark:
         """The mark of a value; of its key where asked, or where there is no value; of its owner where there is no key."""

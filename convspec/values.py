@@ -37,7 +37,7 @@ def correction(kind: str, value: object, context: Mapping[str, Any], *, pairs: b
             meant = counterpart(value, known) or nearest(value, known)
             return f"Did you mean {meant}?" if meant else ""
         case "int_type" | "float_type", str():
-            meant = (_meant_pair(value) if pairs else None) or _meant_number(value, whole=kind == "int_type")
+            meant = (meant_pair(value) if pairs else None) or meant_number(value, whole=kind == "int_type")
             return f"Write {meant}." if meant else ""
         case "bool_type", _:
             return f"Write {_meant_truth(value) or 'true or false'}."
@@ -55,7 +55,7 @@ def correction(kind: str, value: object, context: Mapping[str, Any], *, pairs: b
     return ""
 
 
-def _meant_number(text: str, *, whole: bool) -> str | None:
+def meant_number(text: str, *, whole: bool) -> str | None:
     """The number that somebody meant who wrote a text: in quotes, with a comma, in hexadecimal, with a unit."""
     bare = text.strip().replace("_", "")
     if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+", bare) and whole:
@@ -75,7 +75,7 @@ def _in_decimal(text: str) -> str | None:
     return str(int(digits, base)) if all(int(digit, 16) < base for digit in digits) else None
 
 
-def _meant_pair(text: str) -> str | None:
+def meant_pair(text: str) -> str | None:
     """`[3, 5]` for 3x5, 3 x 5 or (3, 5)."""
     sides = re.fullmatch(r"\s*\(?\s*(\d+)\s*[xX*,]\s*(\d+)\s*\)?\s*", text)
     return f"[{sides[1]}, {sides[2]}]" if sides else None

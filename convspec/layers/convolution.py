@@ -16,10 +16,10 @@ _AXES = ("features", "channels", "rows", "columns")
 
 
 def _padding_form(value: object) -> str:
-    return "rule" if isinstance(value, str) else "pixels"
+    return "as rule" if isinstance(value, str) else "as pixels"
 
 
-_paddings = {"rule": core_schema.literal_schema(["valid", "same"]), "pixels": schema_of(CountOrZero)}
+_paddings = {"as rule": core_schema.literal_schema(["valid", "same"]), "as pixels": schema_of(CountOrZero)}
 Padding = Annotated[Literal["valid", "same"] | int, Form(core_schema.tagged_union_schema(_paddings, _padding_form))]
 
 

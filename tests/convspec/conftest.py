@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from runners.cli.main import run_command_line
 
@@ -21,6 +22,11 @@ training:
   epochs: 2
   optimizer: {adam: {learning_rate: 0.01}}
 """
+
+
+# A machine may be busy: no example of Hypothesis has to be ready in time.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 class Outcome(NamedTuple):

@@ -67,6 +67,7 @@ def test_any_text(text: str) -> None:
 @example(text="[" * 1000)
 @example(text="{" * 1000)
 @example(text="a: &a [*a]")
+@example(text='"two\\nlines": 1')
 @example(text="experiment: 1\ndata:\n  source: [1]\nnetwork: {1: 2}\n")
 def test_any_row_of_words_of_the_language(text: str) -> None:
     check(text)

@@ -6,6 +6,7 @@ it anew.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,25 @@ class TestFilesThatCannotBeRead:
             "large.yaml  the file is larger than 32 MiB. Keep data in files and name them under data.\n1 problem\n"
         )
         assert command("check", str(tmp_path / "large.yaml")).out.endswith(expected)
+
+
+def test_problems_as_json(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FOLDER)
+    code, out, err = command("check", "digits", "typo_cost.yaml", "--json")
+    assert (code, err) == (2, "")
+    assert json.loads(out) == {
+        "problems": [
+            {
+                "file": "typo_cost.yaml",
+                "line": 10,
+                "column": 9,
+                "path": "training.cost",
+                "message": "there is no cost cross-entropy.",
+                "hint": "Here it is called cross_entropy.",
+            }
+        ]
+    }
+    assert json.loads(command("check", "digits", "--json").out) == {"problems": []}
 
 
 def test_problems_of_several_files_are_counted_together(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
