@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from convspec.layers.activations import Relu, Sigmoid, Tanh
+from convspec.layers.activations import Gelu, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Tanh
 from convspec.layers.convolution import Convolution
-from convspec.layers.dropout import Dropout
+from convspec.layers.dropout import Dropout, SpatialDropout
+from convspec.layers.flatten import Flatten
 from convspec.layers.fully_connected import FullyConnected
 from convspec.layers.layer import Layer
-from convspec.layers.pooling import Pooling
+from convspec.layers.pooling import GlobalPooling, Pooling
 from convspec.layers.repeat import Repeat
 
 for _family in iter_modules(__path__, prefix=f"{__name__}."):
@@ -19,11 +20,18 @@ for _family in iter_modules(__path__, prefix=f"{__name__}."):
 __all__ = [
     "Convolution",
     "Dropout",
+    "Flatten",
     "FullyConnected",
+    "Gelu",
+    "GlobalPooling",
     "Layer",
+    "LeakyRelu",
     "Pooling",
     "Relu",
     "Repeat",
     "Sigmoid",
+    "Silu",
+    "Softmax",
+    "SpatialDropout",
     "Tanh",
 ]

@@ -24,7 +24,7 @@ def test_a_wrong_file_is_explained(name: str, command: Command, monkeypatch: pyt
 
 
 def test_every_expectation_belongs_to_a_file() -> None:
-    assert FILES == sorted(path.stem for path in FOLDER.glob("*.txt"))
+    assert sorted(path.stem for path in FOLDER.glob("*.txt")) == FILES
 
 
 SETTINGS = {
@@ -83,7 +83,7 @@ SETTINGS = {
     "layer that there is not": (
         "network.relu_1=rectifier_unit",
         "--set:1:16  network[1]  there is no layer rectifier_unit. There are the layers: convolution, fully_connected,"
-        " relu, sigmoid, tanh, dropout, pooling, repeat.",
+        " relu, leaky_relu, gelu, silu, sigmoid, tanh, softmax, dropout, spatial_dropout, flatten, pooling, global_pooling, repeat.",
     ),
     "source that there is not": (
         "data.source=digit",

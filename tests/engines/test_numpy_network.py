@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from convspec.costs import CrossEntropy, Squared
 from convspec.errors import UserError
 from convspec.layers import Convolution, Dropout, FullyConnected, Layer, Pooling, Relu, Repeat, Sigmoid, Tanh
 from convspec.layers.layer import Parameter
-from convspec.training import CrossEntropy, Squared
 from runners.engines.engine import EngineNetwork
 from runners.engines.initial import initial_weights
 from runners.engines.numpy import network as engine
