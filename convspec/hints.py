@@ -8,6 +8,8 @@ _ELSEWHERE = {
     "features": "filters out_channels channels kernels num_filters n_filters depth maps feature_maps",
     "size": "kernel_size kernel filter_size feature_size ksize",
     "window": "pool_size pooling_size pool kernel_size kernel size ksize",
+    "dilation": "dilation_rate dilations",
+    "groups": "num_groups group cardinality",
     "stride": "strides step steps subsample",
     "padding": "pad border border_mode",
     "neurons": "units out_features hidden num_units width nodes size",

@@ -12,6 +12,11 @@ Numbers = tuple["Numbers | float", ...]
 """Nested tuples of numbers: a vector, a matrix, a stack of matrices, ..."""
 
 
+Initial = Literal["he", "glorot", "lecun"]
+"""Rules for drawing weights, by the variance: `he` 2 / inputs (He et al. 2015), `glorot` 2 / (inputs + outputs) (Glorot and
+Bengio 2010), `lecun` 1 / inputs (LeCun et al. 1998)."""
+
+
 class ShapeError(Exception):
     """What came in does not suit the layer. `field` names the field at fault, or is empty for the layer as a whole."""
 
@@ -23,14 +28,14 @@ class ShapeError(Exception):
 class Parameter(NamedTuple):
     """A trainable array of a layer: what it is called, its shape, and the values it starts with.
 
-    `initial` is the rule for the first values: `he` draws from a normal distribution of variance 2 / `inputs`
-    (He et al. 2015, "Delving Deep into Rectifiers"), `zeros` and `ones` are constants; `given` overrides it.
+    `initial` is the rule for the first values: `zeros` and `ones` are constants, an `Initial` draws from a normal
+    distribution; `given` overrides it. `inputs` is how many values each output is the weighted sum of.
     `axes` says what the sizes of the shape count, where values may be given.
     """
 
     name: str
     shape: Shape
-    initial: Literal["he", "zeros", "ones"]
+    initial: Initial | Literal["zeros", "ones"]
     inputs: int = 1
     given: Numbers | None = None
     trainable: bool = True
@@ -71,6 +76,11 @@ class Layer(Option):
 class WeightedLayer(Layer):
     """A layer with parameters, which may be drawn in the file and kept as they are."""
 
+    initial: Initial = field(
+        default="he",
+        description="How first weights are drawn where they are not given, by their variance:"
+        " `he` 2 / inputs, `glorot` 2 / (inputs + outputs), `lecun` 1 / inputs.",
+    )
     bias: bool = field(default=True, description="Whether a trainable constant is added to every output.")
     biases: Vector | None = field(default=None, description="The constants, one for each feature or neuron.")
     trainable: bool = field(default=True, description="Whether training changes the parameters.")

@@ -41,6 +41,14 @@ CONVOLUTIONS: list[Case] = [
     ("average", Convolution(features=2, size=3, average=True), (2, 5, 5)),
     ("average without bias", Convolution(features=2, size=2, stride=2, average=True, bias=False), (2, 4, 4)),
     ("without bias", Convolution(features=2, size=3, bias=False, padding="same"), (2, 4, 4)),
+    ("dilation", Convolution(features=2, size=3, dilation=2), (2, 6, 7)),
+    ("uneven dilation, same", Convolution(features=2, size=(3, 2), dilation=(1, 3), padding="same"), (2, 5, 6)),
+    ("dilation with stride", Convolution(features=2, size=2, dilation=2, stride=2, padding=1), (2, 5, 6)),
+    ("groups", Convolution(features=4, size=3, groups=2, padding="same"), (4, 4, 5)),
+    ("groups with stride and dilation", Convolution(features=6, size=2, groups=3, stride=2, dilation=2), (3, 7, 6)),
+    ("groups of one feature", Convolution(features=2, size=2, groups=2), (6, 4, 4)),
+    ("depthwise", Convolution(features=3, size=3, groups=3, padding="same", bias=False), (3, 4, 5)),
+    ("depthwise average", Convolution(features=6, size=2, groups=3, average=True), (3, 4, 5)),
 ]
 POOLINGS: list[Case] = [
     (f"{reduce} {name}", Pooling(window=window, stride=stride, kind=reduce, edge=edge), shape)
