@@ -98,7 +98,7 @@ class Plan:
         """Memory of one step of training: outputs and their gradients for a batch, the pictures, and for each parameter its
         value, and where it is trained its gradient and what the optimizer remembers."""
         trainable = sum(layer.trainable_count for layer in self.layers)
-        batch = training.batch * (2 * self.activation_bytes + VALUE_BYTES * prod(self.data.shape))
+        batch = training.together * (2 * self.activation_bytes + VALUE_BYTES * prod(self.data.shape))
         return batch + VALUE_BYTES * (self.parameter_count + trainable * (1 + training.optimizer.slots))
 
 

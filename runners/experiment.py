@@ -13,8 +13,9 @@ from runners.data import Dataset, load
 from runners.engines.initial import initial_weights
 from runners.engines.numpy.network import Network
 from runners.training.checkpoint import Checkpoint
-from runners.training.costs import cost_function
-from runners.training.loop import Epoch, Progress, Trainer, votes_for
+from runners.training.costs import mean_cost
+from runners.training.epochs import Epoch, Progress
+from runners.training.loop import Trainer, votes_for
 from runners.training.metrics import ClassFigures, class_figures, confusion_matrix, correct
 
 Weights = dict[str, NDArray[Any]]
@@ -87,8 +88,7 @@ class Experiment:
         matrix = confusion_matrix(votes, test.labels)
         metrics = {"accuracy/test": correct(votes, test.labels) / len(test)}
         if training is not None:
-            costs, _ = cost_function(training.cost)(votes, test.labels)
-            metrics["cost/test"] = float(costs.mean(dtype="float64"))
+            metrics["cost/test"] = mean_cost(training.cost, votes, test.labels)
         return Evaluation(metrics, tuple(map(tuple, matrix.tolist())), class_figures(matrix, plan.data.classes))
 
 

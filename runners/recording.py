@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from runners.data import Dataset
     from runners.experiment import Evaluation
     from runners.training.checkpoint import Checkpoint
-    from runners.training.loop import Epoch, Progress, Trainer
+    from runners.training.epochs import Epoch, Progress
+    from runners.training.loop import Trainer
 
 PICTURES = "pictures"
 DATA = "data"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from convspec.loading import Loaded, load, load_text
-from convspec.training import Squared
+from convspec.costs import Squared
 from runners.engines.initial import initial_weights
 from runners.engines.numpy.network import Network
 from runners.experiment import Experiment

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from convspec.costs import Cost, CrossEntropy, Squared
 from convspec.errors import UserError
-from convspec.training import Cost, CrossEntropy, Squared
 from runners.training.costs import cost_function
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from convspec.errors import UserError
-from convspec.training import Adam, Optimizer, Sgd
+from convspec.optimizers import Adam, Optimizer, Sgd
 from runners.training.optimizers import BLOCK, optimizer
 
 GRADIENTS = [1.0, 2.0, -4.0]
