@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from convspec.base import Fraction, Positive
 from convspec.choice import Option
 from convspec.spec import field
 
 
+class Misfit(NamedTuple):
+    """A field that does not suit the data: the rule, and what to do."""
+
+    field: str
+    message: str
+    hint: str
+
+
 class Cost(Option):
     """What a wrong answer costs, averaged over the examples."""
 
     what: ClassVar[str] = "cost"
+
+    def misfit(self, classes: int) -> Misfit | None:
+        """What does not suit data with so many classes."""
+        return None
 
 
 class CrossEntropy(Cost):
@@ -28,6 +40,13 @@ class CrossEntropy(Cost):
     label_smoothing: Fraction = field(
         default=0.0, description="Share of the truth that is spread evenly over all classes (Szegedy et al. 2016)."
     )
+
+    def misfit(self, classes: int) -> Misfit | None:
+        count = classes if self.class_weights is None else len(self.class_weights)
+        if count == classes:
+            return None
+        message = f"must have one weight for each of the {classes} classes. Got {count}."
+        return Misfit("class_weights", message, "They stand in the order of the classes.")
 
 
 class Squared(Cost):

@@ -17,7 +17,7 @@ SLICE = 512
 class Training(Spec):
     """How a network is trained."""
 
-    epochs: Count = field(description="Times that every training example is seen; with lbfgs, steps of the optimizer.")
+    epochs: Count = field(description="Times that every training example is seen.")
     batch: Count = field(
         default=32, description="Examples for each step of the optimizer; not with lbfgs, which takes all of them."
     )

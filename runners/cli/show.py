@@ -45,4 +45,7 @@ def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
     rows.append(["total", "", f"{totals[0]:,}", f"{totals[1]:,}", bytes_text(plan["activation_bytes"]), ""])
     echo(table(HEADER, rows, text_columns=(0, 1)))
     if training is not None:
-        echo(f"\nTraining with batches of {training.batch} takes about {bytes_text(plan['training_bytes'])}.")
+        how = f"with batches of {training.batch}"
+        if training.optimizer.takes_every_example:
+            how = f"on all examples for each step, {training.together} at a time,"
+        echo(f"\nTraining {how} takes about {bytes_text(plan['training_bytes'])}.")

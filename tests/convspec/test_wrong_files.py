@@ -24,7 +24,7 @@ def test_a_wrong_file_is_explained(name: str, command: Command, monkeypatch: pyt
 
 
 def test_every_expectation_belongs_to_a_file() -> None:
-    assert sorted(path.stem for path in FOLDER.glob("*.txt")) == FILES
+    assert FILES == sorted(path.stem for path in FOLDER.glob("*.txt"))
 
 
 SETTINGS = {
@@ -62,7 +62,7 @@ SETTINGS = {
     ),
     "field of another optimizer": (
         "training.optimizer.sgd.beta_1=0.9",
-        "--set:1:24  training.optimizer.sgd.beta_1  unknown key beta_1. Keys here: learning_rate, momentum, nesterov.",
+        "--set:1:24  training.optimizer.sgd.beta_1  unknown key beta_1. Keys here: learning_rate, weight_decay, momentum, nesterov.",
     ),
     "key below a number": (
         "training.epochs.least=1",
