@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from convspec.base import CountOrZero
 from convspec.data import DataSource
 from convspec.layers import Layer
@@ -23,6 +25,10 @@ class Pipeline(Spec):
     training: Training | None = field(
         default=None,
         description="How the network is trained; left out, it is used as it stands, and every example is a test.",
+    )
+    engine: Literal["auto", "numpy", "torch"] = field(
+        default="auto",
+        description="What computes: `numpy`, `torch` (PyTorch, installed beside), or the faster one for the size of a step.",
     )
     seed: CountOrZero = field(
         default=1, le=2**63 - 1, description="The one number that everything random follows from."

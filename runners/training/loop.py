@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,15 @@ from convspec.optimizers import SteppingOptimizer
 from convspec.plan import Plan
 from convspec.training import SLICE, Training
 from runners.data import Dataset, Examples
-from runners.engines.engine import Draw, EngineNetwork
+from runners.engines.engine import Draw, EngineNetwork, Learner
 from runners.randomness import stream
 from runners.training.checkpoint import Arrays, Checkpoint
 from runners.training.costs import batch_function, mean_cost, weight_of
 from runners.training.epochs import Epoch, Progress
-from runners.training.gradients import Measured, measure, shorten
+from runners.training.gradients import Measured, measure
 from runners.training.lbfgs import Lbfgs, is_finite
+from runners.training.learner import VectorLearner
 from runners.training.metrics import correct
-from runners.training.optimizers import Optimizer, optimizer
 from runners.training.schedules import Length, share_at
 
 EXAMPLES_AT_ONCE = 4096
@@ -48,17 +49,31 @@ def votes_for(network: EngineNetwork, examples: Examples) -> NDArray[np.floating
     return np.concatenate(votes)
 
 
-def _optimizer(training: Training, network: EngineNetwork) -> Optimizer | Lbfgs:
-    spec, size, dtype = training.optimizer, network.values.size, network.values.dtype
-    return Lbfgs(spec, size, dtype) if isinstance(spec, optimizers.Lbfgs) else optimizer(spec, size, dtype)
+def _learner(network: EngineNetwork, training: Training, examples: Examples) -> Learner | Lbfgs:
+    spec, values = training.optimizer, network.values
+    if isinstance(spec, optimizers.Lbfgs):
+        return Lbfgs(spec, values.size, values.dtype)
+    return VectorLearner(network, training, examples, partial(batch_function, training.cost))
 
 
 class Trainer:
-    """Trains a network on a data set. All randomness follows from the seed; the state between two batches is complete."""
+    """Trains a network on a data set. All randomness follows from the seed; the state between two batches is complete.
 
-    def __init__(self, network: EngineNetwork, training: Training, dataset: Dataset, *, plan: Plan, seed: int) -> None:
+    `learner` takes the steps; left out, it is one for a network in the processor's memory.
+    """
+
+    def __init__(
+        self,
+        network: EngineNetwork,
+        training: Training,
+        dataset: Dataset,
+        *,
+        plan: Plan,
+        seed: int,
+        learner: Learner | None = None,
+    ) -> None:
         self.network, self.training, self.dataset, self.plan, self.seed = network, training, dataset, plan, seed
-        self.optimizer = _optimizer(training, network)
+        self.learner = learner or _learner(network, training, dataset.train)
         self.progress = Progress()
         self.best: Weights = {}
 
@@ -97,7 +112,7 @@ class Trainer:
         """The whole state between two batches."""
         groups: dict[str, Arrays] = {
             "weights": self.network.weights,
-            "optimizer": self.optimizer.state(),
+            "optimizer": self.learner.state(),
             "best": self.best,
         }
         figures = asdict(self.progress)
@@ -110,7 +125,7 @@ class Trainer:
         figures["history"] = [Epoch(**epoch) for epoch in figures["history"]]
         figures["best_cost"] = math.inf if figures["best_cost"] is None else figures["best_cost"]
         self.progress = Progress(**figures)
-        self.optimizer.restore(checkpoint.groups.get("optimizer", {}))
+        self.learner.restore(checkpoint.groups.get("optimizer", {}))
         self.best = dict(checkpoint.groups.get("best", {}))
 
     def _epoch(self, stop: Callable[[], bool], on_batch: Callable[[Progress], None] | None) -> Epoch:
@@ -121,11 +136,11 @@ class Trainer:
         while progress.batch < self.batches:
             if stop():
                 raise Stopped
-            if isinstance(self.optimizer, Lbfgs):
-                self._step_over_all(self.optimizer, number, stop)
+            if isinstance(self.learner, Lbfgs):
+                self._step_over_all(self.learner, number, stop)
             else:
                 begin = progress.batch * size
-                self._step(self.optimizer, order[begin : begin + size], number)
+                self._step(self.learner, order[begin : begin + size], number)
             progress.batch += 1
             if on_batch is not None:
                 on_batch(progress)
@@ -133,17 +148,14 @@ class Trainer:
         progress.epoch, progress.batch, progress.cost_sum, progress.correct = number, 0, 0.0, 0
         return epoch
 
-    def _step(self, optimizer: Optimizer, chosen: NDArray[np.int64], number: int) -> None:
-        progress, cost = self.progress, self.training.cost
-        pictures, truth = self.dataset.train.pictures_at(chosen), self.dataset.train.labels[chosen]
-        draw = self._draw(number, progress.batch)
-        step = self.network.gradient(pictures, truth, batch_function(cost, truth), draw=draw)
+    def _step(self, learner: Learner, chosen: NDArray[np.int64], number: int) -> None:
+        progress, train = self.progress, self.dataset.train
+        share, draw = self._share(number, progress.batch), self._draw(number, progress.batch)
+        step = learner.step(chosen, draw=draw, share=share)
         if not math.isfinite(step.cost):
-            self._fail(pictures, number)
-        if self.training.clip is not None:
-            shorten(step.gradient, self.training.clip)
-        optimizer.update(self.network.values, step.gradient, share=self._share(number, progress.batch))
-        progress.cost_sum += step.cost * weight_of(cost, truth)
+            self._fail(train.pictures_at(chosen), number)
+        truth = train.labels[chosen]
+        progress.cost_sum += step.cost * weight_of(self.training.cost, truth)
         progress.correct += correct(step.votes, truth)
 
     def _step_over_all(self, optimizer: Lbfgs, number: int, stop: Callable[[], bool]) -> None:
@@ -193,7 +205,7 @@ class Trainer:
 
     def _is_over(self) -> bool:
         """Whether patience has run out, or no step lowers the cost any further."""
-        if isinstance(self.optimizer, Lbfgs) and self.optimizer.finished:
+        if isinstance(self.learner, Lbfgs) and self.learner.finished:
             return True
         patience = self.training.patience
         best = self.progress.best_epoch
