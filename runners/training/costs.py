@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial, singledispatch
+from math import log
 
 import numpy as np
 
@@ -130,7 +131,7 @@ def exponential(votes: Array, truth: Truth) -> tuple[Array, Array]:
     d = _off_by(votes, truth)
     with np.errstate(over="ignore"):
         power = np.power(10.0, np.abs(d) - 1, dtype=votes.dtype)
-        return power.sum(axis=1), np.sign(d) * power * np.log(10.0)
+        return power.sum(axis=1), np.sign(d) * power * log(10)
 
 
 def huber(votes: Array, truth: Truth, *, delta: float) -> tuple[Array, Array]:
