@@ -73,7 +73,9 @@ def test_hand_built_weights_classify_every_picture_of_the_four_pixel_camera() ->
     loaded = load("four_pixel_camera")
     assert list(loaded.plan.data.classes) == EXAMPLES["four_pixel_camera"]["categories"]
     network = network_of(loaded)
-    used = {float(value) for name, array in network.weights.items() if name.endswith("weight") for value in array.ravel()}
+    used = {
+        float(value) for name, array in network.weights.items() if name.endswith("weight") for value in array.ravel()
+    }
     assert used == {1.0, -1.0, 0.0}
     kinds = {
         "solid": [[1, 1], [1, 1]],

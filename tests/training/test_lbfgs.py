@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ seed: 3
 class Valley:
     """A function of values, that counts how often it is measured."""
 
-    def __init__(self, values: np.ndarray, cost: Callable[..., Any] = rosen, slope: Callable[..., Any] = rosen_der) -> None:
+    def __init__(
+        self, values: np.ndarray, cost: Callable[..., Any] = rosen, slope: Callable[..., Any] = rosen_der
+    ) -> None:
         self.values, self.cost, self.slope, self.measured = values, cost, slope, 0
 
     def __call__(self) -> Measured:
@@ -74,7 +77,7 @@ def test_every_step_lowers_the_cost_until_none_does() -> None:
     one = Lbfgs(Spec(memory=2), 4, np.float64)
     while not one.finished:
         costs.append(one.step(values, Valley(values)).cost)
-    assert all(after < before for before, after in zip(costs, costs[1:-1], strict=False))
+    assert all(after < before for before, after in pairwise(costs[:-1]))
     assert costs[-1] == costs[-2]
 
 
