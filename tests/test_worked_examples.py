@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from convspec.loading import Loaded, load, load_text
 from convspec.costs import Absolute, Cost, Exponential, Squared, SquareRoot
+from convspec.loading import Loaded, load, load_text
 from runners.engines.initial import initial_weights
 from runners.engines.numpy.network import Network
 from runners.experiment import Experiment

@@ -12,7 +12,7 @@ WAYS = {
     "rmsprop": ("{epochs: 5, optimizer: {rmsprop: {learning_rate: 0.002}}}", 0.95),
     "adamw one_cycle": ("{epochs: 5, optimizer: {adamw: {learning_rate: 0.01}}, schedule: one_cycle}", 0.96),
     "sgd cosine": (
-        "{epochs: 5, clip: 5, optimizer: {sgd: {learning_rate: 0.05, momentum: 0.9}}, schedule: {cosine: {warm_up: {steps: 40}}}}",
+        "{epochs: 5, clip: 5, optimizer: {sgd: {learning_rate: 0.05, momentum: 0.9}}, schedule: {cosine: {warm_up: {steps: 9}}}}",
         0.93,
     ),
     "label smoothing": (
