@@ -40,7 +40,7 @@ _ELSEWHERE = {
     "final": "eta_min min_lr alpha",
     "peak": "pct_start",
     "delta": "beta",
-    "momentum": "mu",
+    "momentum": "mu decay",
     "batch": "batch_size minibatch mini_batch",
     "epochs": "num_epochs n_epochs max_epochs nb_epoch iterations",
     "cost": "loss loss_function loss_fn criterion objective",
@@ -77,6 +77,13 @@ _ELSEWHERE = {
         "adaptiveavgpool2d adaptivemaxpool2d adaptive_avg_pool2d globalaveragepooling2d globalmaxpooling2d "
         "global_average_pooling global_max_pooling global_average globalavgpool gap"
     ),
+    "batch_normalization": "batchnorm batchnorm2d batchnorm1d batch_norm bn batchnormalization",
+    "layer_normalization": "layernorm layer_norm ln layernormalization",
+    "group_normalization": "groupnorm group_norm gn groupnormalization instancenorm2d instance_norm",
+    "local_response_normalization": "lrn localresponsenorm local_response_norm",
+    "residual": "resblock residual_block basicblock bottleneck shortcut skip skip_connection",
+    "branches": "concatenate concat inception parallel add paths",
+    "join": "merge mode combine",
     "spatial_dropout": "dropout2d spatialdropout2d channel_dropout feature_dropout",
     "slope": "negative_slope alpha leak",
     "sigmoid": "logistic",

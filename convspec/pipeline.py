@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from convspec.base import CountOrZero
 from convspec.data import DataSource
 from convspec.layers import Layer
-from convspec.spec import Spec, field
+from convspec.spec import Spec, broken, field, rule
 from convspec.training import Training
 
 
@@ -33,3 +34,19 @@ class Pipeline(Spec):
     seed: CountOrZero = field(
         default=1, le=2**63 - 1, description="The one number that everything random follows from."
     )
+
+    @rule
+    def averages_over_batches_have_batches(self) -> None:
+        optimizer = self.training.optimizer if self.training else None
+        averaging = next((layer.kind for layer in _everyone(self.network) if layer.averages_batches), None)
+        if optimizer is not None and optimizer.takes_every_example and averaging is not None:
+            text = f"{optimizer.kind} takes every training example for each step, and {averaging} needs batches"
+            raise broken(text, field="training", hint="Take another optimizer, or group_normalization.")
+
+
+def _everyone(stack: Sequence[Layer]) -> Iterator[Layer]:
+    """All layers, those within others too."""
+    for layer in stack:
+        yield layer
+        for inner in layer.stacks().values():
+            yield from _everyone(inner)

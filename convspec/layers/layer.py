@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 from convspec.base import Name, Shape, Vector
@@ -17,6 +18,10 @@ Initial = Literal["he", "glorot", "lecun"]
 Bengio 2010), `lecun` 1 / inputs (LeCun et al. 1998)."""
 
 
+Steps = tuple[str | int, ...]
+"""Keys and positions that lead from a layer to something within it."""
+
+
 class ShapeError(Exception):
     """What came in does not suit the layer. `field` names the field at fault, or is empty for the layer as a whole."""
 
@@ -26,11 +31,12 @@ class ShapeError(Exception):
 
 
 class Parameter(NamedTuple):
-    """A trainable array of a layer: what it is called, its shape, and the values it starts with.
+    """An array of a layer: what it is called, its shape, and the values it starts with.
 
     `initial` is the rule for the first values: `zeros` and `ones` are constants, an `Initial` draws from a normal
     distribution; `given` overrides it. `inputs` is how many values each output is the weighted sum of.
-    `axes` says what the sizes of the shape count, where values may be given.
+    `axes` says what the sizes of the shape count, where values may be given. A `running` one follows from the batches that
+    pass through in training, not from a gradient; the others are `learned`, or kept as they are where not `trainable`.
     """
 
     name: str
@@ -40,6 +46,7 @@ class Parameter(NamedTuple):
     given: Numbers | None = None
     trainable: bool = True
     axes: tuple[str, ...] = ()
+    kind: Literal["learned", "running"] = "learned"
 
 
 class Reach(NamedTuple):
@@ -53,15 +60,21 @@ class Layer(Option):
     """A layer of a network. Shapes are of one example: (channels, height, width) or (values,)."""
 
     what: ClassVar[str] = "layer"
+    averages_batches: ClassVar[bool] = False
+    """Whether it keeps running averages over batches."""
 
     name: Name | None = field(default=None, description="What the layer is called in paths, tables and errors.")
+
+    def stacks(self) -> Mapping[Steps, tuple[Layer, ...]]:
+        """The layers within this one, by the steps that lead from it to them."""
+        return {}
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape that comes out; raises ShapeError where `shape` does not suit."""
         return shape
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
-        """The trainable arrays for an input of this shape."""
+        """The arrays of its own for an input of this shape."""
         return ()
 
     def multiply_adds(self, shape: Shape) -> int:
@@ -99,6 +112,13 @@ def picture(shape: Shape, layer: str) -> tuple[int, int, int]:
             hint="Put it before the first fully_connected layer, which flattens the picture.",
         )
     return shape[0], shape[1], shape[2]
+
+
+def end_of(stack: Sequence[Layer], shape: Shape) -> Shape:
+    """The shape at the end of layers one after the other; raises ShapeError where one does not suit."""
+    for layer in stack:
+        shape = layer.output_shape(shape)
+    return shape
 
 
 def by(shape: tuple[int, ...]) -> str:

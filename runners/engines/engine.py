@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,13 +26,19 @@ Draw = Callable[[str, int], np.random.Generator]
 """The random numbers of one step of training, for the layer of this name and this chunk of the batch."""
 
 
+def _nothing() -> Array:
+    return np.empty(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one batch tells: votes (n, classes), the mean cost, and the gradient of that mean in the order of `values`."""
+    """What one batch tells: votes (n, classes), the mean cost, the gradient of that mean in the order of `values`, and what the
+    running averages become by it, in the order of `running`."""
 
     votes: Array
     cost: float
     gradient: Array
+    running: Array = field(default_factory=_nothing)
 
 
 class EngineNetwork(Protocol):
@@ -45,14 +51,19 @@ class EngineNetwork(Protocol):
         network. On a device with memory of its own it is a copy: there a Learner of that engine trains."""
 
     @property
+    def running(self) -> Array:
+        """Every running average in one vector, in an order of the engine's own. Training puts those of each step there."""
+
+    @property
     def weights(self) -> dict[str, Array]:
-        """Copies of all parameters, trainable or not, by `LAYER.weight` and `LAYER.bias`."""
+        """Copies of all parameters, trainable or not, and running averages, by `LAYER.weight`, `LAYER.bias`, `LAYER.mean`, ..."""
 
     def votes(self, pictures: Array) -> Array:
         """The votes (n, classes) of a network that is not in training."""
 
     def trace(self, pictures: Array) -> dict[str, Array]:
-        """The output of every layer by its name, in the order of the file: (n, channels, height, width) or (n, values)."""
+        """The output of every layer by its name, in the order of the file, those within a layer before it: (n, channels, height,
+        width) or (n, values)."""
 
     def gradient(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> Step:
         """One batch forward and backward, in training. Changes no parameter. `draw` is needed where a layer draws at random."""

@@ -19,7 +19,7 @@ def initial_weights(plan: Plan, seed: int, dtype: DTypeLike = np.float32) -> dic
     A layer's numbers follow from the seed and its own name alone: layers that two architectures share start alike.
     """
     weights = {}
-    for layer in plan.layers:
+    for layer in plan.every_layer:
         generator = stream(seed, "initial", layer.name) if layer.parameters else None
         for parameter in layer.parameters:
             weights[f"{layer.name}.{parameter.name}"] = _values(parameter, generator).astype(dtype)

@@ -25,6 +25,7 @@ class VectorLearner:
             if self.clip is not None:
                 shorten(step.gradient, self.clip)
             self.optimizer.update(self.network.values, step.gradient, share=share)
+            self.network.running[:] = step.running
         return Learned(step.votes, step.cost)
 
     def state(self) -> dict[str, Array]:

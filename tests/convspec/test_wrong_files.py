@@ -83,7 +83,9 @@ SETTINGS = {
     "layer that there is not": (
         "network.relu_1=rectifier_unit",
         "--set:1:16  network[1]  there is no layer rectifier_unit. There are the layers: convolution, fully_connected,"
-        " relu, leaky_relu, gelu, silu, sigmoid, tanh, softmax, dropout, spatial_dropout, flatten, pooling, global_pooling, repeat.",
+        " relu, leaky_relu, gelu, silu, sigmoid, tanh, softmax, dropout, spatial_dropout, flatten, residual, branches,"
+        " batch_normalization, layer_normalization, group_normalization, local_response_normalization, pooling,"
+        " global_pooling, repeat.",
     ),
     "source that there is not": (
         "data.source=digit",

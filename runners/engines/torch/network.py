@@ -64,6 +64,10 @@ class Network:
         return values
 
     @property
+    def running(self) -> Array:
+        return np.empty(0)  # no layer that this engine computes has running averages
+
+    @property
     def weights(self) -> dict[str, Array]:
         return {name: np.array(_array(tensor.detach()), order="C") for name, tensor in self.parameters.named().items()}
 

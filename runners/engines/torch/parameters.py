@@ -21,7 +21,7 @@ class Parameters:
 
     def __init__(self, plan: Plan, weights: Mapping[str, Array], *, dtype: torch.dtype, device: torch.device) -> None:
         trained = sum(layer.trainable_count for layer in plan.layers)
-        everything = torch.zeros(plan.parameter_count, dtype=dtype, device=device)
+        everything = torch.zeros(plan.parameter_count + plan.running_count, dtype=dtype, device=device)
         self.values, kept = everything[:trained], everything[trained:]
         self.gradient = torch.zeros(trained, dtype=dtype, device=device)
         self.of: dict[str, dict[str, Tensor]] = {}
