@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SOURCES = $(shell find convspec runners pipelines -name '*.py' -o -name '*.yaml' -o -name '*.txt') pyproject.toml
 
-.PHONY: run test test-slow lint format clean
+.PHONY: run test test-slow test-torch lint format clean
 
 run: $(VENV)/.installed
 	$(BIN)/convspec run pipelines/digits.yaml
@@ -15,6 +15,9 @@ test: $(VENV)/.installed $(VENV)/.test
 
 test-slow: $(VENV)/.installed $(VENV)/.test
 	$(BIN)/python -m pytest -q -m slow
+
+test-torch: $(VENV)/.installed $(VENV)/.test $(VENV)/.torch
+	$(BIN)/python -m pytest -q -m 'torch and not slow'
 
 lint: $(VENV)/.installed $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -43,6 +46,11 @@ $(VENV)/.installed: $(VENV)/.requirements $(SOURCES)
 
 $(VENV)/.test: $(VENV)/.installed
 	$(PIP) '.[test]'
+	@rm -rf build *.egg-info
+	@touch $@
+
+$(VENV)/.torch: $(VENV)/.installed
+	$(PIP) '.[torch]'
 	@rm -rf build *.egg-info
 	@touch $@
 

@@ -26,10 +26,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from convspec.costs import CrossEntropy
 from convspec.data import Description
 from convspec.layers import Convolution, FullyConnected, Layer, Pooling, Relu
+from convspec.optimizers import Adam
 from convspec.plan import plan
-from convspec.training import Adam, CrossEntropy
 from runners.engines.initial import initial_weights
 from runners.engines.numpy.network import Network
 from runners.training.costs import cost_function

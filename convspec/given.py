@@ -8,6 +8,9 @@ from typing import NamedTuple
 from convspec.base import Shape
 from convspec.layers.layer import Numbers, Parameter, by
 
+_WITHOUT_SAYING = ("he", "zeros", "ones")
+"""Rules for first values that a layer has when its file says none."""
+
 
 class Misfit(NamedTuple):
     """Given values of a wrong shape: the field, and the entry of it where only one is wrong; the rule, what to do."""
@@ -21,6 +24,9 @@ def misfit_of(parameter: Parameter) -> Misfit | None:
     """What is wrong with a parameter's given values, if anything is."""
     if parameter.given is None:
         return None
+    if parameter.initial not in _WITHOUT_SAYING:
+        message = f"is {parameter.initial}, but the weights are given, so none are drawn"
+        return Misfit(("initial",), message, "Leave out one of the two.")
     values, shape, axes = parameter.given, parameter.shape, parameter.axes
     found = given_shape(values)
     if found == shape:

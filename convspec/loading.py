@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic_core import SchemaValidator, ValidationError
 
 from convspec import shipped
-from convspec.data import DataSource
+from convspec.data import DataSource, Description
 from convspec.document import LARGEST_FILE, parse
 from convspec.errors import PipelineError, Problem, UserError
 from convspec.nodes import Node
@@ -18,6 +18,7 @@ from convspec.pipeline import Pipeline
 from convspec.places import Places
 from convspec.plan import Plan, PlanError, plan
 from convspec.spec import STRICT
+from convspec.training import Training
 
 
 class Loaded(NamedTuple):
@@ -143,11 +144,22 @@ def _plan(pipeline: Pipeline | None, places: Places, folder: Path, problems: lis
     except UserError as error:
         problems.append(places.problem(_file_at_fault(data, error), error.message, error.hint))
         return None
+    training: Training | None = pipeline.training if pipeline else _part("training", plain)
+    problems += _misfits(training, description, places)
     try:
         return plan(network, description)
     except PlanError as error:
         problems += [places.problem(fault.location, f"{fault.message}.", fault.hint) for fault in error.faults]
         return None
+
+
+def _misfits(training: Training | None, description: Description, places: Places) -> list[Problem]:
+    """What in the training does not suit the data."""
+    misfit = training.cost.misfit(len(description.classes)) if training else None
+    if training is None or misfit is None:
+        return []
+    location = ("training", "cost", training.cost.kind, misfit.field)
+    return [places.problem(location, misfit.message, misfit.hint)]
 
 
 def _file_at_fault(data: DataSource, error: UserError) -> tuple[str, ...]:

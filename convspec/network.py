@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}\Z")
 
 KINDS = frozenset(Layer.options())
 
-Entry = TypeVar("Entry")
+Tree = TypeVar("Tree", "Placed", "_Named")
 
 
 class Outline(NamedTuple):
@@ -25,32 +25,42 @@ class Outline(NamedTuple):
     kind: str
     name: str | None
     times: int = 1
-    children: Sequence[Any] = ()
+    stacks: Mapping[Location, Sequence[Any]] = {}
 
 
 class Placed(NamedTuple):
-    """A layer that runs, its name, and where it stands in the file (several stand in one place inside a `repeat`)."""
+    """A layer that runs, its name, where it stands in the file (several stand in one place inside a `repeat`), and the stacks
+    of layers within it."""
 
     name: str
     layer: Layer
     location: Location
+    stacks: tuple[tuple[Placed, ...], ...] = ()
+
+
+class _Named(NamedTuple):
+    """An entry of a network with its name; the stacks within a `repeat` stand there as often as they run."""
+
+    name: str
+    entry: Any
+    location: Location
+    stacks: tuple[tuple[_Named, ...], ...]
 
 
 def place(network: Sequence[Layer]) -> tuple[Placed, ...]:
     """The layers that run, repeats written out. Names may collide: `same_names` tells."""
-    walked = _walk(network, ("network",), _outline_of_layer)
-    return tuple(Placed(name, layer, location) for name, layer, location in walked if not isinstance(layer, Repeat))
+    return tuple(_placed(_named(network, ("network",), _outline_of_layer, Counter(), "")))
 
 
 def layer_count(network: Sequence[Layer]) -> int:
     """The number of layers that run, without writing repeats out."""
-    return sum(layer.times * layer_count(layer.layers) if isinstance(layer, Repeat) else 1 for layer in network)
+    return sum(_count(layer) for layer in network)
 
 
 def same_names(placed: Sequence[Placed]) -> list[tuple[Placed, Placed]]:
     """Layers whose name an earlier one has already, each after that one; those of a `repeat` once."""
     seen: dict[str, Placed] = {}
-    pairs = [(seen.setdefault(one.name, one), one) for one in placed]
+    pairs = [(seen.setdefault(one.name, one), one) for one in _everyone(placed)]
     found = {second.location: (first, second) for first, second in reversed(pairs) if first is not second}
     return list(found.values())
 
@@ -60,35 +70,55 @@ def locations(raw_network: object) -> dict[str, Location]:
     if not isinstance(raw_network, list):
         return {}
     found: dict[str, Location] = {}
-    for name, entry, location in _walk(raw_network, ("network",), _outline_of_raw):
-        if _outline_of_raw(entry).kind in KINDS:
-            found.setdefault(name, location)
+    for one in _everyone(_named(raw_network, ("network",), _outline_of_raw, Counter(), "")):
+        if _outline_of_raw(one.entry).kind in KINDS:
+            found.setdefault(one.name, one.location)
     return found
 
 
-def _walk(
-    entries: Sequence[Entry], at: Location, outline: Callable[[Any], Outline]
-) -> Iterator[tuple[str, Entry, Location]]:
-    counts: Counter[str] = Counter()
-    yield from _named(entries, at, outline, counts, "")
+def _count(layer: Layer) -> int:
+    inside = sum(layer_count(stack) for stack in layer.stacks().values())
+    return layer.times * inside if isinstance(layer, Repeat) else 1 + inside
+
+
+def _everyone(stack: Sequence[Tree]) -> Iterator[Tree]:
+    """All layers of a stack, those within a layer after it."""
+    for one in stack:
+        yield one
+        for inner in one.stacks:
+            yield from _everyone(inner)
+
+
+def _placed(stack: Sequence[_Named]) -> Iterator[Placed]:
+    for one in stack:
+        stacks = tuple(tuple(_placed(inner)) for inner in one.stacks)
+        if isinstance(one.entry, Repeat):
+            for inner in stacks:
+                yield from inner
+        else:
+            yield Placed(one.name, one.entry, one.location, stacks)
 
 
 def _named(
     entries: Sequence[Any], at: Location, outline: Callable[[Any], Outline], counts: Counter[str], suffix: str
-) -> Iterator[tuple[str, Any, Location]]:
+) -> tuple[_Named, ...]:
+    """The entries with their names; `counts` says how many of each kind stand before them in the file."""
+    found = []
     for index, entry in enumerate(entries):
         what, location = outline(entry), (*at, index)
         counts[what.kind] += 1
-        yield (what.name + suffix if what.name else f"{what.kind}_{counts[what.kind]}"), entry, location
-        for turn in range(1, max(what.times, 1) + 1 if what.children else 1):
+        name = what.name + suffix if what.name else f"{what.kind}_{counts[what.kind]}"
+        stacks = []
+        for turn in range(1, max(what.times, 1) + 1 if what.stacks else 1):
             inner = f"{suffix}_{turn}" if what.times > 1 else suffix
-            yield from _named(what.children, (*location, what.kind, "layers"), outline, counts, inner)
+            for steps, stack in what.stacks.items():
+                stacks.append(_named(stack, (*location, what.kind, *steps), outline, counts, inner))
+        found.append(_Named(name, entry, location, tuple(stacks)))
+    return tuple(found)
 
 
 def _outline_of_layer(layer: Layer) -> Outline:
-    if isinstance(layer, Repeat):
-        return Outline(layer.kind, layer.name, layer.times, layer.layers)
-    return Outline(layer.kind, layer.name)
+    return Outline(layer.kind, layer.name, layer.times if isinstance(layer, Repeat) else 1, layer.stacks())
 
 
 def _outline_of_raw(entry: object) -> Outline:
@@ -97,10 +127,13 @@ def _outline_of_raw(entry: object) -> Outline:
     kind, fields = next(iter(entry.items()))
     if not isinstance(fields, Mapping):
         return Outline(str(kind), None)
-    name, times, layers = fields.get("name"), fields.get("times", 1), fields.get("layers", [])
+    name, times, layers, branches = (fields.get(key) for key in ("name", "times", "layers", "branches"))
+    stacks: dict[Location, Sequence[Any]] = {("layers",): layers} if isinstance(layers, list) else {}
+    for index, branch in enumerate(branches if isinstance(branches, list) else ()):
+        stacks[("branches", index)] = branch if isinstance(branch, list) else ()
     return Outline(
         str(kind),
         name if isinstance(name, str) and _NAME.match(name) else None,
         min(times, 2) if isinstance(times, int) else 1,
-        layers if isinstance(layers, list) else (),
+        stacks,
     )

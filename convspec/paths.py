@@ -46,17 +46,22 @@ def locate(tree: object, path: Location) -> Location:
     The last steps need not be there yet. Raises PathError where a layer or an entry does not exist.
     """
     found: list[str | int] = []
-    for step in path:
+    for index, step in enumerate(path):
         here = value_at(tree, tuple(found))
         if found == ["network"] and isinstance(step, str):
             found[:] = _layer_called(step, here)
             continue
         _check_entry(step, here, found)
         kind = _kind_of_layer(here, found)
-        if kind is not None and step != kind:
+        if kind is not None and (step != kind or _is_field(kind, path[index + 1 :])):
             found.append(kind)
         found.append(step)
     return tuple(found)
+
+
+def _is_field(kind: str, rest: Location) -> bool:
+    """Whether a layer's own field is meant by the name of its kind, as in `network.join.branches[0]`."""
+    return kind in Layer.below(kind).key_names() and (not rest or isinstance(rest[0], int))
 
 
 def _layer_called(name: str, network: object) -> Location:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
 from convspec.base import Shape
 from convspec.data import Description
 from convspec.given import misfit_of
-from convspec.layers import Layer
-from convspec.layers.layer import Parameter, ShapeError, by
+from convspec.layers import Layer, Nested
+from convspec.layers.layer import Parameter, Reach, ShapeError, by
 from convspec.network import Location, Placed, layer_count, place, same_names
 from convspec.paths import format_path
 from convspec.training import Training
@@ -51,18 +52,33 @@ class LayerPlan:
     multiply_adds: int
     receptive_field: tuple[int, int]
     stride: tuple[int, int]
+    stacks: tuple[tuple[LayerPlan, ...], ...] = ()
+    """The layers within this one, whose parameters and costs are not among its own."""
 
     @property
     def kind(self) -> str:
         return self.layer.kind
 
     @property
+    def learned(self) -> tuple[Parameter, ...]:
+        return tuple(parameter for parameter in self.parameters if parameter.kind == "learned")
+
+    @property
+    def running(self) -> tuple[Parameter, ...]:
+        return tuple(parameter for parameter in self.parameters if parameter.kind == "running")
+
+    @property
     def parameter_count(self) -> int:
-        return sum(prod(parameter.shape) for parameter in self.parameters)
+        """Numbers that are learned or given, running ones not among them."""
+        return sum(prod(parameter.shape) for parameter in self.learned)
 
     @property
     def trainable_count(self) -> int:
-        return sum(prod(parameter.shape) for parameter in self.parameters if parameter.trainable)
+        return sum(prod(parameter.shape) for parameter in self.learned if parameter.trainable)
+
+    @property
+    def running_count(self) -> int:
+        return sum(prod(parameter.shape) for parameter in self.running)
 
     @property
     def activation_bytes(self) -> int:
@@ -77,28 +93,37 @@ class Plan:
     data: Description
     layers: tuple[LayerPlan, ...]
 
+    @cached_property
+    def every_layer(self) -> tuple[LayerPlan, ...]:
+        """All layers, those within a layer before it, as its output is what it makes of theirs."""
+        return tuple(_every(self.layers))
+
     @property
     def output_shape(self) -> Shape:
         return self.layers[-1].output_shape
 
     @property
     def parameter_count(self) -> int:
-        return sum(layer.parameter_count for layer in self.layers)
+        return sum(layer.parameter_count for layer in self.every_layer)
+
+    @property
+    def running_count(self) -> int:
+        return sum(layer.running_count for layer in self.every_layer)
 
     @property
     def multiply_adds(self) -> int:
-        return sum(layer.multiply_adds for layer in self.layers)
+        return sum(layer.multiply_adds for layer in self.every_layer)
 
     @property
     def activation_bytes(self) -> int:
         """Bytes of all layers' outputs for one example."""
-        return sum(layer.activation_bytes for layer in self.layers)
+        return sum(layer.activation_bytes for layer in self.every_layer)
 
     def training_bytes(self, training: Training) -> int:
         """Memory of one step of training: outputs and their gradients for a batch, the pictures, and for each parameter its
         value, and where it is trained its gradient and what the optimizer remembers."""
-        trainable = sum(layer.trainable_count for layer in self.layers)
-        batch = training.batch * (2 * self.activation_bytes + VALUE_BYTES * prod(self.data.shape))
+        trainable = sum(layer.trainable_count for layer in self.every_layer)
+        batch = training.together * (2 * self.activation_bytes + VALUE_BYTES * prod(self.data.shape))
         return batch + VALUE_BYTES * (self.parameter_count + trainable * (1 + training.optimizer.slots))
 
 
@@ -110,24 +135,54 @@ def plan(network: Sequence[Layer], data: Description) -> Plan:
         raise PlanError([Fault(("network",), message, "Repeat fewer times.")])
     placed = place(network)
     faults = [_named_twice(first, second) for first, second in same_names(placed)]
-    layers: list[LayerPlan] = []
-    for one in placed:
-        shape = layers[-1].output_shape if layers else data.shape
-        try:
-            output = one.layer.output_shape(shape)
-        except ShapeError as error:
-            raise PlanError([*faults, _does_not_fit(one, error, layers, data)]) from None
-        layers.append(_plan_layer(one, layers, shape, output, data))
-        faults += _misfits(layers[-1])
+    layers = _follow(placed, _Seen(data.shape), [], data, faults)
     faults += _no_votes(layers[-1], data)
     if faults:
         raise PlanError(faults)
-    return Plan(data, tuple(layers))
+    return Plan(data, layers)
 
 
-def _plan_layer(one: Placed, before: Sequence[LayerPlan], shape: Shape, output: Shape, data: Description) -> LayerPlan:
-    layer = one.layer
-    field, stride = _receptive_field(before, layer, shape, data)
+class _Seen(NamedTuple):
+    """What has come of an example so far: its shape, the pixels that each value sees and those between neighbouring values."""
+
+    shape: Shape
+    field: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+
+
+def _every(layers: Iterable[LayerPlan]) -> Iterator[LayerPlan]:
+    for layer in layers:
+        for stack in layer.stacks:
+            yield from _every(stack)
+        yield layer
+
+
+def _follow(
+    stack: Sequence[Placed], seen: _Seen, before: Sequence[LayerPlan], data: Description, faults: list[Fault]
+) -> tuple[LayerPlan, ...]:
+    """The plans of layers one after the other; adds to `faults`, and raises PlanError where a shape does not suit."""
+    layers: list[LayerPlan] = []
+    for one in stack:
+        inner = [_follow(each, seen, [*before, *layers], data, faults) for each in one.stacks]
+        try:
+            layer = _plan_layer(one, seen, inner, data)
+        except ShapeError as error:
+            raise PlanError([*faults, _does_not_fit(one, error, [*before, *layers], data)]) from None
+        layers.append(layer)
+        faults += _misfits(layer)
+        seen = _Seen(layer.output_shape, layer.receptive_field, layer.stride)
+    return tuple(layers)
+
+
+def _plan_layer(one: Placed, seen: _Seen, stacks: Sequence[tuple[LayerPlan, ...]], data: Description) -> LayerPlan:
+    layer, shape = one.layer, seen.shape
+    ends = [_Seen(s[-1].output_shape, s[-1].receptive_field, s[-1].stride) if s else seen for s in stacks]
+    if isinstance(layer, Nested):
+        output = layer.joined(shape, [end.shape for end in ends])
+        _, field, stride = max(ends, key=lambda end: end.field)
+    else:
+        output = layer.output_shape(shape)
+        field, stride = _receptive_field(seen, layer.reach(shape), data)
     return LayerPlan(
         name=one.name,
         layer=layer,
@@ -138,19 +193,16 @@ def _plan_layer(one: Placed, before: Sequence[LayerPlan], shape: Shape, output: 
         multiply_adds=layer.multiply_adds(shape),
         receptive_field=field,
         stride=stride,
+        stacks=tuple(stacks),
     )
 
 
-def _receptive_field(
-    before: Sequence[LayerPlan], layer: Layer, shape: Shape, data: Description
-) -> tuple[tuple[int, int], tuple[int, int]]:
+def _receptive_field(seen: _Seen, reach: Reach, data: Description) -> tuple[tuple[int, int], tuple[int, int]]:
     """Pixels that one output value sees, never more than the picture has, and pixels between neighbouring outputs."""
-    field, stride = (before[-1].receptive_field, before[-1].stride) if before else ((1, 1), (1, 1))
-    reach = layer.reach(shape)
-    seen = [f + (w - 1) * s for f, w, s in zip(field, reach.window, stride, strict=True)]
+    wide = [f + (w - 1) * s for f, w, s in zip(seen.field, reach.window, seen.stride, strict=True)]
     rows, columns = data.shape[1:]
-    step = (stride[0] * reach.stride[0], stride[1] * reach.stride[1])
-    return (min(seen[0], rows), min(seen[1], columns)), step
+    step = (seen.stride[0] * reach.stride[0], seen.stride[1] * reach.stride[1])
+    return (min(wide[0], rows), min(wide[1], columns)), step
 
 
 def _named_twice(first: Placed, second: Placed) -> Fault:

@@ -130,6 +130,11 @@ class Spec:
         spec: Self = cls.validator().validate_python(value)
         return spec
 
+    def is_given(self, name: str) -> bool:
+        """Whether a file gave the field, rather than its default."""
+        given: set[str] = object.__getattribute__(self, "__pydantic_fields_set__")
+        return name in given
+
     def plain(self) -> Any:
         """The plain value that spells the spec, every default written out, fields that are None left out."""
         values = {one.alias or name: getattr(self, name) for name, one in self.fields().items()}

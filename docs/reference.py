@@ -9,12 +9,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from convspec.choice import Choice, Option
+from convspec.costs import Cost
 from convspec.data import DataSource, Split, Tricks
 from convspec.json_schema import json_schema_of
 from convspec.layers import Layer
+from convspec.optimizers import Optimizer
 from convspec.pipeline import Pipeline
+from convspec.schedules import Schedule, WarmUp
 from convspec.spec import Spec
-from convspec.training import Cost, Optimizer, Training
+from convspec.training import Training
 
 PAGE = Path(__file__).parent / "pipelines.md"
 HEAD = """# The pipeline file
@@ -39,6 +42,8 @@ def page() -> str:
     parts += _section("training", Training)
     parts += ["\n### Costs\n", *_choices(Cost, "cost: ", level=4)]
     parts += ["\n### Optimizers\n", *_choices(Optimizer, "optimizer: ", level=4)]
+    parts += ["\n### Schedules\n", *_choices(Schedule, "schedule: ", level=4)]
+    parts += _section("warm_up", WarmUp, level=4)
     return "\n".join(parts) + "\n"
 
 

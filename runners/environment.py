@@ -13,10 +13,12 @@ from pathlib import Path
 PACKAGES = ("convspec", "numpy", "scipy", "mlflow", "scikit-learn", "safetensors")
 
 
-def describe() -> dict[str, str]:
+def describe(engine: str = "numpy") -> dict[str, str]:
     """Everything that may change the bits of the weights, by name."""
     found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
     found |= {package: _version(package) for package in PACKAGES}
+    if engine != "numpy":
+        found[engine] = _version(engine)
     found["processor"] = processor()
     return found
 

@@ -9,12 +9,14 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from convspec.loading import Loaded
+from runners.computation import Computation
 from runners.data import Dataset, load
+from runners.engines.choice import EngineChoice, choose
 from runners.engines.initial import initial_weights
-from runners.engines.numpy.network import Network
 from runners.training.checkpoint import Checkpoint
-from runners.training.costs import cost_function
-from runners.training.loop import Epoch, Progress, Trainer, votes_for
+from runners.training.costs import mean_cost
+from runners.training.epochs import Epoch, Progress
+from runners.training.loop import Trainer, votes_for
 from runners.training.metrics import ClassFigures, class_figures, confusion_matrix, correct
 
 Weights = dict[str, NDArray[Any]]
@@ -39,18 +41,26 @@ class Experiment:
 
     loaded: Loaded
     dataset: Dataset
+    engine: EngineChoice
     threads: int = 1
     trainer: Trainer | None = None
     seconds: float = 0.0
 
     @classmethod
-    def prepare(cls, loaded: Loaded, *, threads: int) -> Experiment:
-        """Reads the data. Raises UserError where it is not there."""
+    def prepare(cls, loaded: Loaded, *, threads: int, begun: str | None = None, device: str = "auto") -> Experiment:
+        """Reads the data and chooses the engine; `begun` is that of a run which is gone on with or repeated. Raises UserError
+        where one of them is not there."""
         pipeline = loaded.pipeline
+        chosen = choose(pipeline, loaded.plan, begun=begun, device=device)
         dataset = load(
             pipeline.data, folder=loaded.folder, seed=pipeline.seed, everything_is_test=pipeline.training is None
         )
-        return cls(loaded, dataset, threads)
+        return cls(loaded, dataset, chosen, threads)
+
+    @property
+    def computation(self) -> Computation:
+        """What makes the networks."""
+        return Computation(self.loaded.plan, self.engine, self.threads)
 
     def train(
         self, observers: list[Observer], *, stop: Callable[[], bool], checkpoint: Checkpoint | None = None
@@ -58,10 +68,10 @@ class Experiment:
         """The best weights, or those given in the file where nothing is trained. Raises Stopped where `stop` says so."""
         pipeline, plan = self.loaded.pipeline, self.loaded.plan
         start = initial_weights(plan, pipeline.seed) if checkpoint is None else checkpoint.groups["weights"]
-        network = Network(plan, start, threads=self.threads)
         if pipeline.training is None:
-            return network.weights
-        trainer = self.trainer = Trainer(network, pipeline.training, self.dataset, plan=plan, seed=pipeline.seed)
+            return start
+        trainer = self.computation.trainer(start, pipeline.training, self.dataset, seed=pipeline.seed)
+        self.trainer = trainer
         if checkpoint is not None:
             trainer.restore(checkpoint)
         for observer in observers:
@@ -83,12 +93,11 @@ class Experiment:
         test = self.dataset.test
         if not len(test):
             return Evaluation({}, (), ())
-        votes = votes_for(Network(plan, weights, threads=self.threads), test)
+        votes = votes_for(self.computation.network(weights), test)
         matrix = confusion_matrix(votes, test.labels)
         metrics = {"accuracy/test": correct(votes, test.labels) / len(test)}
         if training is not None:
-            costs, _ = cost_function(training.cost)(votes, test.labels)
-            metrics["cost/test"] = float(costs.mean(dtype="float64"))
+            metrics["cost/test"] = mean_cost(training.cost, votes, test.labels)
         return Evaluation(metrics, tuple(map(tuple, matrix.tolist())), class_figures(matrix, plan.data.classes))
 
 

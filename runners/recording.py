@@ -17,13 +17,17 @@ from runners.tracking.spool import DatasetIdentity, Spool
 
 if TYPE_CHECKING:
     from runners.data import Dataset
+    from runners.engines.choice import EngineChoice
     from runners.experiment import Evaluation
     from runners.training.checkpoint import Checkpoint
-    from runners.training.loop import Epoch, Progress, Trainer
+    from runners.training.epochs import Epoch, Progress
+    from runners.training.loop import Trainer
 
 PICTURES = "pictures"
 DATA = "data"
 """The figure of a checkpoint that says which data it was trained on."""
+ENGINE = "engine"
+"""The figure of a checkpoint that says which engine trained it."""
 
 
 def flat(loaded: Loaded) -> dict[str, str]:
@@ -35,8 +39,8 @@ def flat(loaded: Loaded) -> dict[str, str]:
 class Recording:
     """Observes a training and writes what happens into a spool."""
 
-    def __init__(self, spool: Spool, loaded: Loaded, dataset: Dataset) -> None:
-        self.spool, self.loaded, self.dataset = spool, loaded, dataset
+    def __init__(self, spool: Spool, loaded: Loaded, dataset: Dataset, engine: EngineChoice) -> None:
+        self.spool, self.loaded, self.dataset, self.engine = spool, loaded, dataset, engine
 
     def announce(self, *, threads: int, keep_files: bool) -> None:
         """Says what the run is; `keep_files` stores the pipeline and the plan with it."""
@@ -60,7 +64,10 @@ class Recording:
             "mlflow.user": getpass.getuser(),
             "convspec.pipeline_sha256": files.digest(files.pipeline_text(self.loaded).encode()),
             "convspec.data_sha256": self.dataset.checksum,
-            "convspec.environment": json.dumps(environment.describe() | {"threads": str(threads)}),
+            "convspec.engine": self.engine.name,
+            "convspec.engine_reason": self.engine.reason,
+            "convspec.device": self.engine.device_name,
+            "convspec.environment": json.dumps(environment.describe(self.engine.name) | {"threads": str(threads)}),
         }
         commit = environment.commit(Path.cwd())
         return tags if commit is None else tags | {"mlflow.source.git.commit": commit}
@@ -76,10 +83,10 @@ class Recording:
         self.save(checkpoint())
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """The state of training, with the identity of its data."""
+        """The state of training, with the identity of its data and the engine."""
         from runners.training.checkpoint import write_checkpoint
 
-        figures: dict[str, Any] = {**checkpoint.figures, DATA: self.dataset.checksum}
+        figures: dict[str, Any] = {**checkpoint.figures, DATA: self.dataset.checksum, ENGINE: self.engine.name}
         write_checkpoint(self.spool.checkpoint, replace(checkpoint, figures=figures))
 
     def finish(self, trainer: Trainer | None, evaluation: Evaluation, weights: bytes, *, seconds: float) -> None:

@@ -24,4 +24,7 @@ class Result:
     classes: tuple[ClassFigures, ...] = ()
     matrix: tuple[tuple[int, ...], ...] = ()
     note: str = ""
+    engine: str = "numpy"
+    device: str = "cpu"
+    engine_reason: str = ""
     environment: dict[str, str] = field(default_factory=dict)

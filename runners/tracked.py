@@ -13,7 +13,7 @@ from convspec.loading import Loaded
 from convspec.values import shown
 from runners import files
 from runners.interruption import Interruption
-from runners.recording import DATA, Recording, flat
+from runners.recording import DATA, ENGINE, Recording, flat
 from runners.result import Result
 from runners.tracking.process import Drainer, start_drainer
 from runners.tracking.record import folder_of
@@ -37,7 +37,7 @@ class InterruptedRunError(UserError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for besides the pipeline: where to keep things, threads, and which run to go on with.
+    """What is asked for besides the pipeline: where to keep things, threads, device, and which run to go on with.
 
     `settings` are those that the pipeline was loaded with, for the command that resumes it.
     """
@@ -47,6 +47,7 @@ class Request:
     threads: int = 1
     resume: str | None = None
     settings: tuple[str, ...] = ()
+    device: str = "auto"
 
 
 def run(loaded: Loaded, request: Request, observers: list[Observer]) -> Result:
@@ -100,12 +101,16 @@ class _Run:
         from runners.experiment import Experiment
 
         try:
-            experiment = Experiment.prepare(self.loaded, threads=self.request.threads)
-            checkpoint = self._saved(experiment.dataset)
+            saved = self._saved()
+            begun = None if saved is None else saved.figures.get(ENGINE)
+            experiment = Experiment.prepare(
+                self.loaded, threads=self.request.threads, begun=begun, device=self.request.device
+            )
+            checkpoint = None if saved is None else self._checked(saved, experiment.dataset)
         except UserError:
             self.spool.discard()
             raise
-        recording = Recording(self.spool, self.loaded, experiment.dataset)
+        recording = Recording(self.spool, self.loaded, experiment.dataset, experiment.engine)
         recording.announce(threads=self.request.threads, keep_files=self.request.resume is None)
         try:
             return self._train(experiment, checkpoint, recording, observers)
@@ -130,14 +135,17 @@ class _Run:
             recording.finish(experiment.trainer, evaluation, content, seconds=experiment.seconds)
         return self._result(experiment, evaluation, content)
 
-    def _saved(self, dataset: Dataset) -> Checkpoint | None:
+    def _saved(self) -> Checkpoint | None:
         from runners.training.checkpoint import read_checkpoint
 
         if self.request.resume is None or not self.spool.checkpoint.is_file():
             return None
-        checkpoint = read_checkpoint(self.spool.checkpoint)
-        figures = dict(checkpoint.figures)
-        if figures.pop(DATA, None) != dataset.checksum:
+        return read_checkpoint(self.spool.checkpoint)
+
+    def _checked(self, checkpoint: Checkpoint, dataset: Dataset) -> Checkpoint:
+        """The state of training alone; it goes on only with the data that it began with."""
+        figures = {name: figure for name, figure in checkpoint.figures.items() if name not in (DATA, ENGINE)}
+        if checkpoint.figures.get(DATA) != dataset.checksum:
             raise UserError(
                 f"The data have changed since run {self.request.resume} began.",
                 hint="Put the files back to go on, or leave out --resume to begin a new run.",
@@ -149,9 +157,17 @@ class _Run:
         recording.save(experiment.trainer.checkpoint())
         self.spool.end("KILLED", reason="interrupted")
         run_id = self.drainer.wait().run_id
-        settings = [word for setting in self.request.settings for word in ("--set", setting)]
-        resume = shlex.join(["convspec", "run", self.loaded.file, *settings, "--resume", run_id])
+        resume = shlex.join(["convspec", "run", self.loaded.file, *self._options(experiment), "--resume", run_id])
         raise InterruptedRunError(run_id, resume, experiment.trainer.progress.epoch)
+
+    def _options(self, experiment: Experiment) -> list[str]:
+        """What the command that goes on with the run has to repeat."""
+        options = [word for setting in self.request.settings for word in ("--set", setting)]
+        if self.request.device != "auto":
+            options += ["--device", self.request.device]
+        if experiment.engine.name != "numpy":
+            options += ["--threads", str(self.request.threads)]
+        return options
 
     def _result(self, experiment: Experiment, evaluation: Evaluation, content: bytes) -> Result:
         outcome = self.drainer.wait()
@@ -170,4 +186,7 @@ class _Run:
             classes=evaluation.classes,
             matrix=evaluation.matrix,
             note="" if outcome.sent else outcome.message,
+            engine=experiment.engine.name,
+            device=experiment.engine.device_name,
+            engine_reason=experiment.engine.reason,
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from convspec.costs import Absolute, Cost, Exponential, Squared, SquareRoot
 from convspec.loading import Loaded, load, load_text
-from convspec.training import Squared
 from runners.engines.initial import initial_weights
 from runners.engines.numpy.network import Network
 from runners.experiment import Experiment
@@ -103,9 +104,32 @@ network:
     assert trace["squashed"][0, 0] == pytest.approx(math.tanh(neuron["weighted_sum"]), abs=1e-6)
 
 
-def test_the_squared_cost_of_being_off() -> None:
-    costs = EXAMPLES["costs"]
-    votes = np.array(costs["off_by"], np.float64)[:, None]
-    truth = np.zeros(len(votes), np.int64)
-    found, _ = cost_function(Squared())(votes + 1.0, truth)
-    np.testing.assert_allclose(found, costs["squared"])
+COSTS = {cost.kind: cost for cost in (SquareRoot(), Absolute(), Squared(), Exponential())}
+
+
+def costs_of_being_off(cost: Cost, off_by: np.ndarray) -> np.ndarray:
+    """What votes for one class cost that are off by so much."""
+    found, _ = cost_function(cost)(off_by[:, None] + 1.0, np.zeros(len(off_by), np.int64))
+    return found
+
+
+@pytest.mark.parametrize("kind", COSTS)
+@pytest.mark.parametrize("side", [1.0, -1.0], ids=["above", "below"])
+def test_the_cost_of_being_off(kind: str, side: float) -> None:
+    table = EXAMPLES["costs"]
+    off_by = side * np.array(table["off_by"], np.float64)
+    np.testing.assert_allclose(costs_of_being_off(COSTS[kind], off_by), table[kind], atol=TRUNCATED)
+
+
+@pytest.mark.parametrize(("kind", "best"), [("squared", np.mean), ("absolute", np.median)])
+def test_the_best_guess_under_a_cost(kind: str, best: Callable[[np.ndarray], float]) -> None:
+    observations, guesses = np.array([1.0, 2.0, 2.0, 5.0, 11.0]), np.arange(0, 12, 0.1)
+    totals = [costs_of_being_off(COSTS[kind], guess - observations).sum() for guess in guesses]
+    assert guesses[int(np.argmin(totals))] == pytest.approx(best(observations), abs=0.05)
+
+
+def test_the_error_of_an_answer_is_added_up_over_the_categories() -> None:
+    truth = EXAMPLES["error_of_an_answer"]["truth"]
+    answer = np.array([[0.25, -0.5, 0.0, 0.75]])
+    found, _ = cost_function(Absolute())(answer, np.array([list(truth.values()).index(1.0)]))
+    assert found.tolist() == [0.25 + 0.5 + 0.0 + 0.25]

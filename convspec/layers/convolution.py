@@ -53,6 +53,13 @@ class Convolution(WeightedLayer):
         default="valid",
         description="Zeros around the picture: `valid` none, `same` as many as keep its size at stride 1, or a number of pixels.",
     )
+    dilation: Extent = field(
+        default=1, description="Pixels between neighbouring values of a feature: 1 leaves no gaps."
+    )
+    groups: Count = field(
+        default=1,
+        description="Parts into which channels and features are divided; each feature sees the channels of its part alone.",
+    )
     average: bool = field(
         default=False,
         description="Divide each sum by the number of values in the feature, so that a perfect match is 1.",
@@ -62,19 +69,36 @@ class Convolution(WeightedLayer):
     )
 
     def output_shape(self, shape: Shape) -> Shape:
-        _, height, width = picture(shape, "convolution")
+        channels, height, width = picture(shape, "convolution")
+        self._divide(channels, "channels")
+        self._divide(self.features, "features")
         before, after = self.margins(shape)
         extents = (height + before[0] + after[0], width + before[1] + after[1])
-        size, stride = pair(self.size), pair(self.stride)
-        if size[0] > extents[0] or size[1] > extents[1]:
+        span, stride = self.span, pair(self.stride)
+        if span[0] > extents[0] or span[1] > extents[1]:
             padded = " with its padding" if extents != (height, width) else ""
+            spread = f", spread over {by(span)} by its dilation," if span != pair(self.size) else ""
             raise ShapeError(
-                f"a feature of {by(size)} does not fit into a picture of {by(extents)}{padded}",
+                f"a feature of {by(pair(self.size))}{spread} does not fit into a picture of {by(extents)}{padded}",
                 hint="Use a smaller size or `padding: same`, or pool less before it.",
                 field="size",
             )
-        rows, columns = ((e - s) // step + 1 for e, s, step in zip(extents, size, stride, strict=True))
+        rows, columns = ((e - s) // step + 1 for e, s, step in zip(extents, span, stride, strict=True))
         return (self.features, rows, columns)
+
+    def _divide(self, count: int, what: str) -> None:
+        if count % self.groups:
+            raise ShapeError(
+                f"{count} {what} cannot be divided into {self.groups} equal groups",
+                hint="Use a number of groups that divides channels and features alike.",
+                field="groups",
+            )
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """(height, width) that a feature covers, with the gaps that dilation leaves in it."""
+        (height, width), (down, across) = pair(self.size), pair(self.dilation)
+        return (height - 1) * down + 1, (width - 1) * across + 1
 
     def margins(self, shape: Shape) -> tuple[tuple[int, int], tuple[int, int]]:
         """Zeros (above, left) and (below, right) of the picture."""
@@ -83,20 +107,20 @@ class Convolution(WeightedLayer):
         if self.padding != "same":
             return (self.padding, self.padding), (self.padding, self.padding)
         total = [
-            max((-(-extent // stride) - 1) * stride + size - extent, 0)
-            for extent, size, stride in zip(shape[1:], pair(self.size), pair(self.stride), strict=True)
+            max((-(-extent // stride) - 1) * stride + span - extent, 0)
+            for extent, span, stride in zip(shape[1:], self.span, pair(self.stride), strict=True)
         ]
         before = (total[0] // 2, total[1] // 2)
         return before, (total[0] - before[0], total[1] - before[1])
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
-        channels = shape[0]
+        channels = shape[0] // self.groups
         form = (self.features, channels, *pair(self.size))
         given: Numbers | None = self.weights
         if self.weights is not None and channels == 1:
             given = tuple(feature if _feature_form(feature) == "stack" else (feature,) for feature in self.weights)
         weight = Parameter(
-            "weight", form, "he", inputs=prod(form[1:]), given=given, trainable=self.trainable, axes=_AXES
+            "weight", form, self.initial, inputs=prod(form[1:]), given=given, trainable=self.trainable, axes=_AXES
         )
         if not self.bias:
             return (weight,)
@@ -106,7 +130,7 @@ class Convolution(WeightedLayer):
         )
 
     def multiply_adds(self, shape: Shape) -> int:
-        return prod(self.output_shape(shape)) * shape[0] * prod(pair(self.size))
+        return prod(self.output_shape(shape)) * shape[0] // self.groups * prod(pair(self.size))
 
     def reach(self, shape: Shape) -> Reach:
-        return Reach(pair(self.size), pair(self.stride))
+        return Reach(self.span, pair(self.stride))

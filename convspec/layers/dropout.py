@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from convspec.base import Fraction
-from convspec.layers.layer import Layer
+from convspec.base import Fraction, Shape
+from convspec.layers.layer import Layer, picture
 from convspec.spec import field
 
 
@@ -18,3 +18,16 @@ class Dropout(Layer):
     kind: ClassVar[str] = "dropout"
 
     rate: Fraction = field(default=0.5, description="The share of values that fall out.")
+
+
+class SpatialDropout(Dropout):
+    """In training each channel becomes 0 as a whole with probability `rate`; the rest are divided by 1 - `rate`.
+
+    Source: Tompson et al. 2015, "Efficient Object Localization Using Convolutional Networks".
+    """
+
+    kind: ClassVar[str] = "spatial_dropout"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        picture(shape, "spatial_dropout")
+        return shape

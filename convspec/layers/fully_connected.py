@@ -27,7 +27,7 @@ class FullyConnected(WeightedLayer):
         inputs = prod(shape)
         form = (self.neurons, inputs)
         weight = Parameter(
-            "weight", form, "he", inputs=inputs, given=self.weights, trainable=self.trainable, axes=_AXES
+            "weight", form, self.initial, inputs=inputs, given=self.weights, trainable=self.trainable, axes=_AXES
         )
         if not self.bias:
             return (weight,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 from convspec.base import Name, Shape, Vector
@@ -10,6 +11,15 @@ from convspec.spec import broken, field, rule
 
 Numbers = tuple["Numbers | float", ...]
 """Nested tuples of numbers: a vector, a matrix, a stack of matrices, ..."""
+
+
+Initial = Literal["he", "glorot", "lecun"]
+"""Rules for drawing weights, by the variance: `he` 2 / inputs (He et al. 2015), `glorot` 2 / (inputs + outputs) (Glorot and
+Bengio 2010), `lecun` 1 / inputs (LeCun et al. 1998)."""
+
+
+Steps = tuple[str | int, ...]
+"""Keys and positions that lead from a layer to something within it."""
 
 
 class ShapeError(Exception):
@@ -21,20 +31,22 @@ class ShapeError(Exception):
 
 
 class Parameter(NamedTuple):
-    """A trainable array of a layer: what it is called, its shape, and the values it starts with.
+    """An array of a layer: what it is called, its shape, and the values it starts with.
 
-    `initial` is the rule for the first values: `he` draws from a normal distribution of variance 2 / `inputs`
-    (He et al. 2015, "Delving Deep into Rectifiers"), `zeros` and `ones` are constants; `given` overrides it.
-    `axes` says what the sizes of the shape count, where values may be given.
+    `initial` is the rule for the first values: `zeros` and `ones` are constants, an `Initial` draws from a normal
+    distribution; `given` overrides it. `inputs` is how many values each output is the weighted sum of.
+    `axes` says what the sizes of the shape count, where values may be given. A `running` one follows from the batches that
+    pass through in training, not from a gradient; the others are `learned`, or kept as they are where not `trainable`.
     """
 
     name: str
     shape: Shape
-    initial: Literal["he", "zeros", "ones"]
+    initial: Initial | Literal["zeros", "ones"]
     inputs: int = 1
     given: Numbers | None = None
     trainable: bool = True
     axes: tuple[str, ...] = ()
+    kind: Literal["learned", "running"] = "learned"
 
 
 class Reach(NamedTuple):
@@ -48,15 +60,21 @@ class Layer(Option):
     """A layer of a network. Shapes are of one example: (channels, height, width) or (values,)."""
 
     what: ClassVar[str] = "layer"
+    averages_batches: ClassVar[bool] = False
+    """Whether it keeps running averages over batches."""
 
     name: Name | None = field(default=None, description="What the layer is called in paths, tables and errors.")
+
+    def stacks(self) -> Mapping[Steps, tuple[Layer, ...]]:
+        """The layers within this one, by the steps that lead from it to them."""
+        return {}
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape that comes out; raises ShapeError where `shape` does not suit."""
         return shape
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
-        """The trainable arrays for an input of this shape."""
+        """The arrays of its own for an input of this shape."""
         return ()
 
     def multiply_adds(self, shape: Shape) -> int:
@@ -71,6 +89,11 @@ class Layer(Option):
 class WeightedLayer(Layer):
     """A layer with parameters, which may be drawn in the file and kept as they are."""
 
+    initial: Initial = field(
+        default="he",
+        description="How first weights are drawn where they are not given, by their variance:"
+        " `he` 2 / inputs, `glorot` 2 / (inputs + outputs), `lecun` 1 / inputs.",
+    )
     bias: bool = field(default=True, description="Whether a trainable constant is added to every output.")
     biases: Vector | None = field(default=None, description="The constants, one for each feature or neuron.")
     trainable: bool = field(default=True, description="Whether training changes the parameters.")
@@ -89,6 +112,13 @@ def picture(shape: Shape, layer: str) -> tuple[int, int, int]:
             hint="Put it before the first fully_connected layer, which flattens the picture.",
         )
     return shape[0], shape[1], shape[2]
+
+
+def end_of(stack: Sequence[Layer], shape: Shape) -> Shape:
+    """The shape at the end of layers one after the other; raises ShapeError where one does not suit."""
+    for layer in stack:
+        shape = layer.output_shape(shape)
+    return shape
 
 
 def by(shape: tuple[int, ...]) -> str:

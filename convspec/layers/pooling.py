@@ -39,6 +39,20 @@ class Pooling(Layer):
         return Reach(pair(self.window), pair(self.stride))
 
 
+class GlobalPooling(Layer):
+    """Shrinks each channel to one number: the maximum or the average of all its pixels (Lin et al. 2013)."""
+
+    kind: ClassVar[str] = "global_pooling"
+
+    reduce: Literal["max", "average"] = field(default="average", alias="kind", description="What is kept of a channel.")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (picture(shape, "global_pooling")[0], 1, 1)
+
+    def reach(self, shape: Shape) -> Reach:
+        return Reach((shape[1], shape[2]))
+
+
 def _windows(extent: int, window: int, stride: int, *, keep: bool) -> int:
     """How many windows stand side by side; one that hangs over the edge must still begin inside."""
     count = (extent - window + (stride - 1 if keep else 0)) // stride + 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from convspec.base import Count
-from convspec.layers.layer import Layer
+from convspec.base import Count, Shape
+from convspec.layers.layer import Layer, Steps, end_of
 from convspec.spec import field
 
 
@@ -16,3 +17,11 @@ class Repeat(Layer):
 
     times: Count = field(le=1000, description="How many times the layers follow each other.")
     layers: tuple[Layer, ...] = field(min_length=1, description="The layers that are repeated.")
+
+    def stacks(self) -> Mapping[Steps, tuple[Layer, ...]]:
+        return {("layers",): self.layers}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        for _ in range(self.times):
+            shape = end_of(self.layers, shape)
+        return shape

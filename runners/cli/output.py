@@ -22,6 +22,17 @@ tracking_option = click.option(
 )
 
 
+engine_option = click.option(
+    "--engine", type=click.Choice(["auto", "numpy", "torch"]), help="What computes; the file's `engine` by default."
+)
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    help="Where PyTorch computes; by default on a CUDA device if there is one.",
+)
+
+
 def echo(text: str) -> None:
     """A line on standard output."""
     sys.stdout.write(f"{text}\n")

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from runners.training.checkpoint import Checkpoint
-    from runners.training.loop import Epoch, Progress, Trainer
+    from runners.training.epochs import Epoch, Progress
+    from runners.training.loop import Trainer
 
 REDRAW_SECONDS = 0.05
 """The bar is not moved more often than this."""

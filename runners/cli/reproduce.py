@@ -14,9 +14,7 @@ from runners.cli.output import echo, echo_json, json_option, tracking_option
 
 @click.command("reproduce")
 @click.argument("run_id")
-@click.option(
-    "--threads", type=click.IntRange(min=1), help="Threads; the result does not depend on it. All cores by default."
-)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads; those of the run by default.")
 @tracking_option
 @json_option
 def command(run_id: str, threads: int | None, tracking_uri: str | None, as_json: bool) -> int:
@@ -37,15 +35,20 @@ def command(run_id: str, threads: int | None, tracking_uri: str | None, as_json:
         raise UserError(f"Run {run_id} has no finished weights.", hint="Only a run that finished can be reproduced.")
     with TemporaryDirectory() as scratch:
         loaded = files.read_pipeline(download(store, recorded.run_id, files.PIPELINE_FILE, Path(scratch)))
-    experiment = Experiment.prepare(loaded, threads=threads or environment.cores())
+    then = json.loads(recorded.tags.get("convspec.environment", "{}"))
+    threads_then = then.pop("threads", None)
+    experiment = Experiment.prepare(
+        loaded,
+        threads=threads or int(threads_then or environment.cores()),
+        begun=recorded.tags.get("convspec.engine"),
+        device=recorded.tags.get("convspec.device", "auto").partition(" ")[0],
+    )
     shown = progress()
     with Interruption() as interruption:
         weights = experiment.train([shown], stop=interruption)
     shown.close()
     found = files.digest(files.weights_bytes(weights))
-    then = json.loads(recorded.tags.get("convspec.environment", "{}"))
-    then.pop("threads", None)
-    differences = environment.differences(then, environment.describe())
+    differences = environment.differences(then, environment.describe(experiment.engine.name))
     if experiment.dataset.checksum != recorded.tags.get("convspec.data_sha256"):
         differences.insert(0, "the data")
     same = found == expected

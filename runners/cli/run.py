@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runners.cli.output import echo, echo_error, echo_json, json_option, setting_option, table, tracking_option
+from runners.cli.output import (
+    device_option,
+    echo,
+    echo_error,
+    echo_json,
+    engine_option,
+    json_option,
+    setting_option,
+    table,
+    tracking_option,
+)
 
 if TYPE_CHECKING:
     from convspec.loading import Loaded
@@ -21,8 +31,12 @@ MOST_CLASSES_SHOWN = 20
 @setting_option
 @click.option("--resume", metavar="RUN_ID", help="Go on with a run that was interrupted.")
 @click.option(
-    "--threads", type=click.IntRange(min=1), help="Threads; the result does not depend on it. All cores by default."
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads, all cores by default. With numpy the result does not depend on it.",
 )
+@engine_option
+@device_option
 @tracking_option
 @json_option
 def command(
@@ -30,6 +44,8 @@ def command(
     settings: tuple[str, ...],
     resume: str | None,
     threads: int | None,
+    engine: str | None,
+    device: str,
     tracking_uri: str | None,
     as_json: bool,
 ) -> None:
@@ -44,6 +60,8 @@ def command(
     from runners.tracking.orphans import sweep
     from runners.tracking.store import resolve_uri
 
+    if engine is not None:
+        settings = (*settings, f"engine={engine}")
     loaded = load(file, settings)
     home = Path.cwd()
     uri = resolve_uri(tracking_uri, home)
@@ -51,7 +69,7 @@ def command(
         echo_error(str(orphan))
     shown = progress()
     try:
-        result = run(loaded, Request(home, uri, threads or cores(), resume, settings), [shown])
+        result = run(loaded, Request(home, uri, threads or cores(), resume, settings, device), [shown])
     finally:
         shown.close()
     if as_json:
@@ -73,6 +91,9 @@ def describe(result: Result) -> dict[str, Any]:
         "confusion_matrix": [list(row) for row in result.matrix],
         "classes": [vars(figures) for figures in result.classes],
         "note": result.note,
+        "engine": result.engine,
+        "device": result.device,
+        "engine_reason": result.engine_reason,
     }
 
 
@@ -87,6 +108,8 @@ def _print(loaded: Loaded, result: Result, uri: str) -> None:
     if result.epochs:
         best = f", best after {result.best_epoch}" if result.best_epoch else ""
         echo(f"trained        {result.epochs} epochs{best}, {result.metrics['time/training_seconds']:.2f} s")
+    device = "" if result.device == "cpu" else f" on {result.device}"
+    echo(f"engine         {result.engine}{device}: {result.engine_reason}")
     echo(f"weights        sha256 {result.weights_sha256}")
     echo(f"run            {result.run_id or 'not recorded yet'}  ({result.seconds:.1f} s in all)")
     if result.note:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import click
 
 from convspec.layers.layer import by
+from convspec.plan import LayerPlan
 from runners.cli.output import bytes_text, echo, echo_json, json_option, setting_option, table
 from runners.report import describe_plan
 
@@ -29,20 +32,28 @@ def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
         echo_json(plan)
         return
     rows = [["data", by(loaded.plan.data.shape), "", "", "", ""]]
-    rows += [
-        [
-            layer.name,
+    rows += _rows(loaded.plan.layers)
+    rows.append(["-"])
+    totals = (plan["parameters"], plan["multiply_adds"])
+    rows.append(["total", "", f"{totals[0]:,}", f"{totals[1]:,}", bytes_text(plan["activation_bytes"]), ""])
+    echo(table(HEADER, rows, text_columns=(0, 1)))
+    if training is not None:
+        how = f"with batches of {training.batch}"
+        if training.optimizer.takes_every_example:
+            how = f"on all examples for each step, {training.together} at a time,"
+        echo(f"\nTraining {how} takes about {bytes_text(plan['training_bytes'])}.")
+
+
+def _rows(layers: Sequence[LayerPlan], indent: str = "") -> Iterator[list[str]]:
+    """One row for each layer; those within a layer stand indented before it, as its output is what it makes of theirs."""
+    for layer in layers:
+        for stack in layer.stacks:
+            yield from _rows(stack, f"{indent}  ")
+        yield [
+            indent + layer.name,
             by(layer.output_shape),
             f"{layer.parameter_count:,}" if layer.parameters else "",
             f"{layer.multiply_adds:,}" if layer.multiply_adds else "",
             bytes_text(layer.activation_bytes),
             by(layer.receptive_field),
         ]
-        for layer in loaded.plan.layers
-    ]
-    rows.append(["-"])
-    totals = (plan["parameters"], plan["multiply_adds"])
-    rows.append(["total", "", f"{totals[0]:,}", f"{totals[1]:,}", bytes_text(plan["activation_bytes"]), ""])
-    echo(table(HEADER, rows, text_columns=(0, 1)))
-    if training is not None:
-        echo(f"\nTraining with batches of {training.batch} takes about {bytes_text(plan['training_bytes'])}.")

@@ -5,63 +5,34 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convspec import optimizers
 from convspec.errors import RUN_FAILED, UserError
+from convspec.optimizers import SteppingOptimizer
 from convspec.plan import Plan
-from convspec.training import Training
+from convspec.training import SLICE, Training
 from runners.data import Dataset, Examples
-from runners.engines.engine import Draw, EngineNetwork
+from runners.engines.engine import Draw, EngineNetwork, Learner
 from runners.randomness import stream
 from runners.training.checkpoint import Arrays, Checkpoint
-from runners.training.costs import cost_function
+from runners.training.costs import batch_function, mean_cost, weight_of
+from runners.training.epochs import Epoch, Progress
+from runners.training.gradients import Measured, measure
+from runners.training.lbfgs import Lbfgs, is_finite
+from runners.training.learner import VectorLearner
 from runners.training.metrics import correct
-from runners.training.optimizers import optimizer
+from runners.training.schedules import Length, share_at
 
 EXAMPLES_AT_ONCE = 4096
 """Examples that are evaluated together."""
 
 Weights = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch achieved. `number` counts from 1; training figures are of the batches as they were trained on."""
-
-    number: int
-    cost_training: float
-    accuracy_training: float
-    cost_validation: float | None
-    accuracy_validation: float | None
-    seconds: float
-
-    def metrics(self) -> dict[str, float]:
-        """The figures under the names by which they are tracked."""
-        named = {
-            "cost/training": self.cost_training,
-            "cost/validation": self.cost_validation,
-            "accuracy/training": self.accuracy_training,
-            "accuracy/validation": self.accuracy_validation,
-            "time/epoch_seconds": self.seconds,
-        }
-        return {name: value for name, value in named.items() if value is not None}
-
-
-@dataclass
-class Progress:
-    """Where a training stands: batches done in the epoch that is under way, and what they added up to."""
-
-    epoch: int = 0
-    batch: int = 0
-    cost_sum: float = 0.0
-    correct: int = 0
-    best_epoch: int = 0
-    best_cost: float = math.inf
-    history: list[Epoch] = field(default_factory=list)
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
@@ -78,19 +49,39 @@ def votes_for(network: EngineNetwork, examples: Examples) -> NDArray[np.floating
     return np.concatenate(votes)
 
 
-class Trainer:
-    """Trains a network on a data set. All randomness follows from the seed; the state between two batches is complete."""
+def _learner(network: EngineNetwork, training: Training, examples: Examples) -> Learner | Lbfgs:
+    spec, values = training.optimizer, network.values
+    if isinstance(spec, optimizers.Lbfgs):
+        return Lbfgs(spec, values.size, values.dtype)
+    return VectorLearner(network, training, examples, partial(batch_function, training.cost))
 
-    def __init__(self, network: EngineNetwork, training: Training, dataset: Dataset, *, plan: Plan, seed: int) -> None:
+
+class Trainer:
+    """Trains a network on a data set. All randomness follows from the seed; the state between two batches is complete.
+
+    `learner` takes the steps; left out, it is one for a network in the processor's memory.
+    """
+
+    def __init__(
+        self,
+        network: EngineNetwork,
+        training: Training,
+        dataset: Dataset,
+        *,
+        plan: Plan,
+        seed: int,
+        learner: Learner | None = None,
+    ) -> None:
         self.network, self.training, self.dataset, self.plan, self.seed = network, training, dataset, plan, seed
-        self.cost = cost_function(training.cost)
-        self.optimizer = optimizer(training.optimizer, network.values.size, network.values.dtype)
+        self.learner = learner or _learner(network, training, dataset.train)
         self.progress = Progress()
         self.best: Weights = {}
 
     @property
     def batches(self) -> int:
-        """Batches of one epoch; the last one may be smaller."""
+        """Batches of one epoch; the last one may be smaller. Where a step takes every example, they are one batch."""
+        if self.training.optimizer.takes_every_example:
+            return 1
         return -(-len(self.dataset.train) // self.training.batch)
 
     def epochs(
@@ -101,7 +92,7 @@ class Trainer:
         `stop` is asked before every batch: Stopped is raised where it says yes. Raises UserError where the cost stops
         being finite.
         """
-        while self.progress.epoch < self.training.epochs and not self._out_of_patience():
+        while self.progress.epoch < self.training.epochs and not self._is_over():
             epoch = self._epoch(stop, on_batch)
             self.progress.history.append(epoch)
             self._keep_best(epoch)
@@ -121,7 +112,7 @@ class Trainer:
         """The whole state between two batches."""
         groups: dict[str, Arrays] = {
             "weights": self.network.weights,
-            "optimizer": self.optimizer.state(),
+            "optimizer": self.learner.state(),
             "best": self.best,
         }
         figures = asdict(self.progress)
@@ -134,7 +125,7 @@ class Trainer:
         figures["history"] = [Epoch(**epoch) for epoch in figures["history"]]
         figures["best_cost"] = math.inf if figures["best_cost"] is None else figures["best_cost"]
         self.progress = Progress(**figures)
-        self.optimizer.restore(checkpoint.groups.get("optimizer", {}))
+        self.learner.restore(checkpoint.groups.get("optimizer", {}))
         self.best = dict(checkpoint.groups.get("best", {}))
 
     def _epoch(self, stop: Callable[[], bool], on_batch: Callable[[Progress], None] | None) -> Epoch:
@@ -145,50 +136,77 @@ class Trainer:
         while progress.batch < self.batches:
             if stop():
                 raise Stopped
-            begin = progress.batch * size
-            self._step(order[begin : begin + size], number)
+            if isinstance(self.learner, Lbfgs):
+                self._step_over_all(self.learner, number, stop)
+            else:
+                begin = progress.batch * size
+                self._step(self.learner, order[begin : begin + size], number)
+            progress.batch += 1
             if on_batch is not None:
                 on_batch(progress)
         epoch = self._finish(number, started)
         progress.epoch, progress.batch, progress.cost_sum, progress.correct = number, 0, 0.0, 0
         return epoch
 
-    def _step(self, chosen: NDArray[np.int64], number: int) -> None:
-        progress = self.progress
-        pictures, truth = self.dataset.train.pictures_at(chosen), self.dataset.train.labels[chosen]
-        step = self.network.gradient(pictures, truth, self.cost, draw=self._draw(number))
+    def _step(self, learner: Learner, chosen: NDArray[np.int64], number: int) -> None:
+        progress, train = self.progress, self.dataset.train
+        share, draw = self._share(number, progress.batch), self._draw(number, progress.batch)
+        step = learner.step(chosen, draw=draw, share=share)
         if not math.isfinite(step.cost):
-            self._fail(pictures, number)
-        self.optimizer.update(self.network.values, step.gradient)
-        progress.cost_sum += step.cost * len(chosen)
+            self._fail(train.pictures_at(chosen), number)
+        truth = train.labels[chosen]
+        progress.cost_sum += step.cost * weight_of(self.training.cost, truth)
         progress.correct += correct(step.votes, truth)
-        progress.batch += 1
 
-    def _draw(self, number: int) -> Draw:
-        batch = self.progress.batch
+    def _step_over_all(self, optimizer: Lbfgs, number: int, stop: Callable[[], bool]) -> None:
+        """One step of an optimizer that needs the cost of all examples, perhaps several times."""
+        train, cost, progress = self.dataset.train, self.training.cost, self.progress
+
+        def before() -> None:
+            if stop():
+                raise Stopped
+
+        def measured() -> Measured:
+            return measure(self.network, train, cost, draw=lambda part: self._draw(number, part), before=before)
+
+        found = optimizer.step(self.network.values, measured)
+        if not is_finite(found):
+            self._fail(train.pictures_at(np.arange(min(len(train), SLICE))), number)
+        progress.cost_sum, progress.correct = found.cost * weight_of(cost, train.labels), found.correct
+
+    def _draw(self, number: int, batch: int) -> Draw:
         return lambda layer, chunk: stream(self.seed, "dropout", layer, number, batch, chunk)
 
+    def _share(self, number: int, batch: int) -> float:
+        """The share of the learning rate that a batch is trained with."""
+        length = Length(self.training.epochs * self.batches, self.batches)
+        return share_at(self.training.schedule, (number - 1) * self.batches + batch, length)
+
     def _finish(self, number: int, started: float) -> Epoch:
-        count = len(self.dataset.train)
-        cost, accuracy = None, None
+        train, spec, progress = self.dataset.train, self.training.optimizer, self.progress
+        cost, accuracy, rate = None, None, None
         if len(self.dataset.validation):
             cost, accuracy = self.evaluate(self.dataset.validation)
+        if isinstance(spec, SteppingOptimizer):
+            rate = spec.learning_rate * self._share(number, self.batches - 1)
         seconds = time.perf_counter() - started
-        progress = self.progress
-        return Epoch(number, progress.cost_sum / count, progress.correct / count, cost, accuracy, seconds)
+        mean = progress.cost_sum / weight_of(self.training.cost, train.labels)
+        return Epoch(number, mean, progress.correct / len(train), cost, accuracy, seconds, rate)
 
     def evaluate(self, examples: Examples) -> tuple[float, float]:
         """Mean cost and accuracy of the network as it stands."""
         votes = votes_for(self.network, examples)
-        costs, _ = self.cost(votes, examples.labels)
-        return float(costs.mean(dtype=np.float64)), correct(votes, examples.labels) / len(examples)
+        return mean_cost(self.training.cost, votes, examples.labels), correct(votes, examples.labels) / len(examples)
 
     def _keep_best(self, epoch: Epoch) -> None:
         if epoch.cost_validation is not None and epoch.cost_validation < self.progress.best_cost:
             self.progress.best_cost, self.progress.best_epoch = epoch.cost_validation, epoch.number
             self.best = self.network.weights
 
-    def _out_of_patience(self) -> bool:
+    def _is_over(self) -> bool:
+        """Whether patience has run out, or no step lowers the cost any further."""
+        if isinstance(self.learner, Lbfgs) and self.learner.finished:
+            return True
         patience = self.training.patience
         best = self.progress.best_epoch
         return patience is not None and best > 0 and self.progress.epoch - best >= patience

@@ -1,4 +1,4 @@
-"""How parameters follow the gradient."""
+"""How parameters follow the gradient of a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
-from convspec import training
+from convspec import optimizers
 from convspec.errors import UserError
 from runners.engines.engine import Array
 
@@ -21,8 +21,8 @@ BLOCK = 1 << 15
 class Optimizer(Protocol):
     """Changes a vector of parameters step by step."""
 
-    def update(self, values: Array, gradient: Array) -> None:
-        """One step, in place. Leaves the gradient as it is."""
+    def update(self, values: Array, gradient: Array, *, share: float = 1.0) -> None:
+        """One step, in place, at a share of the learning rate. Leaves the gradient as it is."""
 
     def state(self) -> dict[str, Array]:
         """Copies of everything that the next step depends on."""
@@ -32,18 +32,23 @@ class Optimizer(Protocol):
 
 
 @singledispatch
-def optimizer(spec: training.Optimizer, size: int, dtype: DTypeLike = np.float32) -> Optimizer:
+def optimizer(spec: optimizers.Optimizer, size: int, dtype: DTypeLike = np.float32) -> Optimizer:
     """The optimizer for a vector of `size` parameters. Raises UserError where there is none of the kind."""
     raise UserError(f"training.optimizer: {spec.kind} cannot be computed.", hint="Choose another optimizer.")
 
 
 @optimizer.register
-def _(spec: training.Sgd, size: int, dtype: DTypeLike = np.float32) -> Optimizer:
+def _(spec: optimizers.Sgd, size: int, dtype: DTypeLike = np.float32) -> Optimizer:
     return Sgd(spec, size, dtype)
 
 
 @optimizer.register
-def _(spec: training.Adam, size: int, dtype: DTypeLike = np.float32) -> Optimizer:
+def _(spec: optimizers.RmsProp, size: int, dtype: DTypeLike = np.float32) -> Optimizer:
+    return RmsProp(spec, size, dtype)
+
+
+@optimizer.register
+def _(spec: optimizers.Adam, size: int, dtype: DTypeLike = np.float32) -> Optimizer:
     return Adam(spec, size, dtype)
 
 
@@ -51,17 +56,19 @@ class Sgd:
     """velocity = momentum * velocity + gradient; values -= learning_rate * velocity, or with nesterov
     learning_rate * (gradient + momentum * velocity), as PyTorch has it."""
 
-    def __init__(self, spec: training.Sgd, size: int, dtype: DTypeLike) -> None:
+    def __init__(self, spec: optimizers.Sgd, size: int, dtype: DTypeLike) -> None:
         self.spec = spec
         self.velocity = np.zeros(size if spec.momentum else 0, dtype)
-        self.scratch = np.empty(min(size, BLOCK), dtype)
+        self.scratch, self.pull = _scratch(size, dtype), _scratch(size, dtype)
 
-    def update(self, values: Array, gradient: Array) -> None:
+    def update(self, values: Array, gradient: Array, *, share: float = 1.0) -> None:
+        rate = self.spec.learning_rate * share
         with np.errstate(over="ignore", invalid="ignore"):
             for block in _blocks(values.size):
-                self._update(values[block], gradient[block], self.velocity[block])
+                pulled = _pulled(values[block], gradient[block], self.spec.weight_decay, self.pull)
+                self._update(values[block], pulled, self.velocity[block], rate)
 
-    def _update(self, values: Array, gradient: Array, velocity: Array) -> None:
+    def _update(self, values: Array, gradient: Array, velocity: Array, rate: float) -> None:
         change = self.scratch[: values.size]
         direction = gradient
         if self.spec.momentum:
@@ -70,7 +77,7 @@ class Sgd:
         if self.spec.nesterov:
             np.multiply(velocity, self.spec.momentum, change)
             direction = np.add(change, gradient, change)
-        np.multiply(direction, self.spec.learning_rate, change)
+        np.multiply(direction, rate, change)
         np.subtract(values, change, values)
 
     def state(self) -> dict[str, Array]:
@@ -81,29 +88,76 @@ class Sgd:
             self.velocity[:] = state["velocity"]
 
 
+class RmsProp:
+    """square = beta * square + (1 - beta) * gradient^2; values -= learning_rate * gradient / (sqrt(square) + epsilon), or with
+    momentum the velocity that these steps add up to, as PyTorch has it. As with Adam, the average is kept as a sum."""
+
+    def __init__(self, spec: optimizers.RmsProp, size: int, dtype: DTypeLike) -> None:
+        self.spec = spec
+        self.squares, self.velocity = np.zeros(size, dtype), np.zeros(size if spec.momentum else 0, dtype)
+        self.scratch, self.pull = _scratch(size, dtype), _scratch(size, dtype)
+
+    def update(self, values: Array, gradient: Array, *, share: float = 1.0) -> None:
+        root = sqrt(1 - self.spec.beta)
+        rate, epsilon = self.spec.learning_rate * share, self.spec.epsilon / root
+        with np.errstate(over="ignore", invalid="ignore"):
+            for block in _blocks(values.size):
+                pulled = _pulled(values[block], gradient[block], self.spec.weight_decay, self.pull)
+                change = self._scaled(pulled, self.squares[block], epsilon)
+                if self.spec.momentum:
+                    change = self._rolled(change, self.velocity[block])
+                np.multiply(change, rate / root, self.scratch[: change.size])
+                np.subtract(values[block], self.scratch[: change.size], values[block])
+
+    def _scaled(self, gradient: Array, squares: Array, epsilon: float) -> Array:
+        scaled = np.square(gradient, self.scratch[: gradient.size])
+        np.multiply(squares, self.spec.beta, squares)
+        np.add(squares, scaled, squares)
+        np.sqrt(squares, scaled)
+        np.add(scaled, epsilon, scaled)
+        return np.divide(gradient, scaled, scaled)
+
+    def _rolled(self, change: Array, velocity: Array) -> Array:
+        np.multiply(velocity, self.spec.momentum, velocity)
+        return np.add(velocity, change, velocity)
+
+    def state(self) -> dict[str, Array]:
+        return {"squares": self.squares.copy(), "velocity": self.velocity.copy()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        self.squares[:], self.velocity[:] = state["squares"], state["velocity"]
+
+
 class Adam:
     """Kingma and Ba 2015, algorithm 1: values -= learning_rate * mean / (sqrt(square) + epsilon), both averages corrected for
-    their start at zero.
+    their start at zero. AdamW takes learning_rate * weight_decay of the values away before, as PyTorch has it.
 
     To save passes over the vectors, the averages are kept as sums, without their factors 1 - beta; the same factors, the
     corrections and the learning rate are then one number for each step.
     """
 
-    def __init__(self, spec: training.Adam, size: int, dtype: DTypeLike) -> None:
+    def __init__(self, spec: optimizers.Adam, size: int, dtype: DTypeLike) -> None:
         self.spec, self.steps = spec, 0
+        self.coupled, self.decoupled = spec.weight_decay, 0.0
+        if isinstance(spec, optimizers.AdamW):
+            self.coupled, self.decoupled = 0.0, spec.weight_decay
         self.gradients, self.squares = np.zeros(size, dtype), np.zeros(size, dtype)
-        self.scratch = np.empty(min(size, BLOCK), dtype)
+        self.scratch, self.pull = _scratch(size, dtype), _scratch(size, dtype)
 
-    def update(self, values: Array, gradient: Array) -> None:
+    def update(self, values: Array, gradient: Array, *, share: float = 1.0) -> None:
         spec = self.spec
         self.steps += 1
         mean = (1 - spec.beta_1) / (1 - spec.beta_1**self.steps)
         root = sqrt((1 - spec.beta_2) / (1 - spec.beta_2**self.steps))
-        rate, epsilon = spec.learning_rate * mean / root, spec.epsilon / root
+        rate, epsilon = spec.learning_rate * share * mean / root, spec.epsilon / root
+        kept = 1 - spec.learning_rate * share * self.decoupled
         with np.errstate(over="ignore", invalid="ignore"):
             for block in _blocks(values.size):
                 gradients, squares = self.gradients[block], self.squares[block]
-                self._remember(gradient[block], gradients, squares)
+                pulled = _pulled(values[block], gradient[block], self.coupled, self.pull)
+                self._remember(pulled, gradients, squares)
+                if kept != 1:
+                    np.multiply(values[block], kept, values[block])
                 self._move(values[block], gradients, squares, rate=rate, epsilon=epsilon)
 
     def _remember(self, gradient: Array, gradients: Array, squares: Array) -> None:
@@ -130,6 +184,18 @@ class Adam:
     def restore(self, state: Mapping[str, Array]) -> None:
         self.steps = int(state["steps"])
         self.gradients[:], self.squares[:] = state["gradients"], state["squares"]
+
+
+def _pulled(values: Array, gradient: Array, weight_decay: float, scratch: Array) -> Array:
+    """The gradient with weight_decay * values added to it."""
+    if not weight_decay:
+        return gradient
+    pull = np.multiply(values, weight_decay, scratch[: values.size])
+    return np.add(pull, gradient, pull)
+
+
+def _scratch(size: int, dtype: DTypeLike) -> Array:
+    return np.empty(min(size, BLOCK), dtype)
 
 
 def _blocks(size: int) -> list[slice]:

@@ -64,7 +64,7 @@ SETTINGS = {
     ),
     "field of another optimizer": (
         "training.optimizer.sgd.beta_1=0.9",
-        "--set:1:24  training.optimizer.sgd.beta_1  unknown key beta_1. Keys here: learning_rate, momentum, nesterov.",
+        "--set:1:24  training.optimizer.sgd.beta_1  unknown key beta_1. Keys here: learning_rate, weight_decay, momentum, nesterov.",
     ),
     "key below a number": (
         "training.epochs.least=1",
@@ -85,7 +85,9 @@ SETTINGS = {
     "layer that there is not": (
         "network.relu_1=rectifier_unit",
         "--set:1:16  network[1]  there is no layer rectifier_unit. There are the layers: convolution, fully_connected,"
-        " relu, sigmoid, tanh, dropout, pooling, repeat.",
+        " relu, leaky_relu, gelu, silu, sigmoid, tanh, softmax, dropout, spatial_dropout, flatten, residual, branches,"
+        " batch_normalization, layer_normalization, group_normalization, local_response_normalization, pooling,"
+        " global_pooling, repeat.",
     ),
     "source that there is not": (
         "data.source=digit",
@@ -152,7 +154,7 @@ class TestFilesThatCannotBeRead:
 
     def test_a_missing_file_without_one_lists_the_shipped_pipelines(self, command: Command, tmp_path: Path) -> None:
         out = command("check", str(tmp_path / "absent.yaml")).out
-        assert "absent.yaml  there is no such file. Shipped pipelines: digits, fashion_mnist, four_pixel_camera," in out
+        assert "absent.yaml  there is no such file. Shipped pipelines: alexnet, digits, dqn, fashion_mnist," in out
 
     def test_a_folder(self, command: Command, tmp_path: Path) -> None:
         expected = f"{tmp_path}  the file cannot be read: Is a directory. Give a YAML file.\n1 problem\n"

@@ -14,12 +14,17 @@ from numpy.typing import NDArray
 from convspec.base import Shape
 from convspec.data import Description
 from convspec.layers import Layer
+from convspec.layers.layer import Parameter, end_of
 from convspec.plan import Plan, plan
 from runners.engines.initial import initial_weights
-from runners.engines.numpy.layer import Operation, Site, named_parameters, operation
+from runners.engines.numpy.layer import Operation, Site, named_parameters, one_after_another, operation
 from runners.engines.numpy.network import Network
 
 Array = NDArray[Any]
+
+
+DRAWN = ("weight", "projection", "variance")
+"""Parameters whose first values are of use to tests; the others begin with constants."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,15 @@ class Alone:
     layer: Layer
     operation: Operation
     values: Array
+    running: Array
     input_shape: Shape
 
     @property
     def parameters(self) -> dict[str, Array]:
         """Views of the parameters by name."""
-        return named_parameters(self.layer, self.layer.parameters(self.input_shape), self.values)
+        running = tuple(one for one in self.layer.parameters(self.input_shape) if one.kind == "running")
+        learned_ones = named_parameters(self.layer, learned(self.layer, self.input_shape), self.values)
+        return learned_ones | one_after_another(running, self.running)
 
     def forward(self, x: Array) -> Array:
         y, _ = self.operation.forward(np.moveaxis(x, 0, -1), lambda name: np.random.default_rng(3))
@@ -49,16 +57,22 @@ class Alone:
         return np.moveaxis(dx, -1, 0).copy(), gradient
 
 
+def learned(layer: Layer, shape: Shape) -> tuple[Parameter, ...]:
+    """The parameters of a layer that are not running averages."""
+    return tuple(one for one in layer.parameters(shape) if one.kind == "learned")
+
+
 @pytest.fixture
 def alone() -> Callable[..., Alone]:
     """Makes a layer for `n` pictures of a shape, with random parameters."""
 
     def make(layer: Layer, shape: Shape, n: int = 3, *, training: bool = True) -> Alone:
         generator = np.random.default_rng(1)
-        count = sum(prod(parameter.shape) for parameter in layer.parameters(shape))
-        values = generator.standard_normal(count)
-        site = Site("here", shape, layer.output_shape(shape), n, values, training=training)
-        return Alone(layer, operation(layer, site), values, shape)
+        values = generator.standard_normal(sum(prod(parameter.shape) for parameter in learned(layer, shape)))
+        count = sum(prod(one.shape) for one in layer.parameters(shape) if one.kind == "running")
+        running = generator.uniform(0.5, 2, count)
+        site = Site("here", shape, layer.output_shape(shape), n, values, training=training, running=running)
+        return Alone(layer, operation(layer, site), values, running, shape)
 
     return make
 
@@ -68,7 +82,7 @@ def planned() -> Callable[..., Plan]:
     """Plans layers for pictures of a shape."""
 
     def make(layers: Sequence[Layer], shape: Shape = (1, 8, 8)) -> Plan:
-        classes = layers[-2 if layers[-1].kind in {"relu", "sigmoid", "tanh", "dropout"} else -1].neurons  # type: ignore[attr-defined]
+        (classes,) = end_of(layers, shape)
         return plan(layers, Description(shape, tuple(f"class {i}" for i in range(classes))))
 
     return make
@@ -82,7 +96,7 @@ def network(planned: Callable[..., Plan]) -> Callable[..., Network]:
         made = planned(layers, shape)
         generator = np.random.default_rng(2)
         weights = {
-            name: value if name.endswith("weight") else 0.1 * generator.standard_normal(value.shape)
+            name: value if name.endswith(DRAWN) else 0.1 * generator.standard_normal(value.shape)
             for name, value in initial_weights(made, 7, np.float64).items()
         }
         return Network(made, weights, **{"dtype": np.float64, **options})

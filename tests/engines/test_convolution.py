@@ -10,6 +10,7 @@ from scipy.signal import correlate
 
 from convspec.base import Shape, pair
 from convspec.layers import Convolution
+from runners.engines.numpy.layer import named_parameters
 
 CASES: list[tuple[str, Convolution, Shape]] = [
     ("valid", Convolution(features=3, size=3), (2, 6, 7)),
@@ -43,6 +44,45 @@ def test_forward_is_what_scipy_correlates(alone: Any, layer: Convolution, shape:
     np.testing.assert_allclose(
         one.forward(x), np.array(expected)[:, :, :: stride[0], :: stride[1]], rtol=1e-12, atol=1e-12
     )
+
+
+TWINS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("dilation", {"size": 3, "dilation": 2, "padding": "same"}, {"kernel_size": 3, "dilation": 2, "padding": "same"}),
+    ("uneven", {"size": (2, 3), "dilation": (3, 1)}, {"kernel_size": (2, 3), "dilation": (3, 1)}),
+    ("groups", {"size": 3, "groups": 2, "stride": 2}, {"kernel_size": 3, "groups": 2, "stride": 2}),
+    ("depthwise", {"size": 3, "groups": 4, "padding": 1}, {"kernel_size": 3, "groups": 4, "padding": 1}),
+    (
+        "depthwise, dilation and stride",
+        {"size": 3, "groups": 4, "padding": 2, "dilation": 2, "stride": 2},
+        {"kernel_size": 3, "groups": 4, "padding": 2, "dilation": 2, "stride": 2},
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "theirs"), [twin[1:] for twin in TWINS], ids=[twin[0] for twin in TWINS])
+def test_dilation_and_groups_agree_with_pytorch(alone: Any, fields: dict[str, Any], theirs: dict[str, Any]) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    layer, shape = Convolution(features=8, **fields), (4, 9, 8)
+    one = alone(layer, shape)
+    twin = torch.nn.Conv2d(4, 8, **theirs).double()
+    for name, parameter in twin.named_parameters():
+        parameter.data = torch.from_numpy(one.parameters[name].copy())
+    generator = np.random.default_rng(4)
+    x, dy = generator.standard_normal((3, *shape)), generator.standard_normal((3, *layer.output_shape(shape)))
+    xt = torch.from_numpy(x).requires_grad_()
+    y = twin(xt)
+    y.backward(torch.from_numpy(dy))
+    dx, gradient = one.backward(x, dy)
+    np.testing.assert_allclose(one.forward(x), y.detach().numpy(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(dx, xt.grad.numpy(), rtol=1e-10, atol=1e-12)
+    for name, parameter in twin.named_parameters():
+        found = named_parameters(layer, layer.parameters(shape), gradient)[name]
+        np.testing.assert_allclose(found, parameter.grad.numpy(), rtol=1e-10, atol=1e-12)
+    assert layer.multiply_adds(shape) == y[0].numel() * twin.weight[0].numel()
+
+
+def test_a_dilated_feature_sees_as_far_as_it_is_spread() -> None:
+    assert Convolution(features=1, size=(3, 2), dilation=(2, 4)).reach((1, 9, 9)).window == (5, 5)
 
 
 def test_forward_by_hand(alone: Any) -> None:

@@ -32,6 +32,24 @@ def test_weights_have_the_variance_of_he_and_biases_are_zero(planned: Any) -> No
     assert not weights["convolution_1.bias"].any()
 
 
+@pytest.mark.parametrize(
+    ("initial", "features", "neurons"),
+    [
+        # 9 * 4 inputs and 9 * 64 outputs of a value; 64 * 36 inputs and 100 outputs
+        ("he", 2 / 36, 2 / 2304),
+        ("glorot", 2 / (36 + 576), 2 / (2304 + 100)),
+        ("lecun", 1 / 36, 1 / 2304),
+    ],
+)
+def test_weights_have_the_variance_that_is_asked_for(
+    planned: Any, initial: str, features: float, neurons: float
+) -> None:
+    layers = [conv(features=64, initial=initial), FullyConnected(neurons=100, initial=initial)]
+    weights = initial_weights(planned(layers, (4, 8, 8)), 7)
+    assert weights["convolution_1.weight"].var() == pytest.approx(features, rel=0.1)
+    assert weights["fully_connected_1.weight"].var() == pytest.approx(neurons, rel=0.02)
+
+
 def test_they_follow_from_the_seed_and_the_name_alone(planned: Any) -> None:
     first = initial_weights(planned([conv(name="edges"), FullyConnected(neurons=2)]), 7)
     other = initial_weights(planned([Relu(), conv(name="edges"), conv(), FullyConnected(neurons=3)]), 7)

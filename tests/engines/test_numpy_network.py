@@ -9,15 +9,31 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from convspec.costs import CrossEntropy, Squared
 from convspec.errors import UserError
-from convspec.layers import Convolution, Dropout, FullyConnected, Layer, Pooling, Relu, Repeat, Sigmoid, Tanh
+from convspec.layers import (
+    BatchNormalization,
+    Branches,
+    Convolution,
+    Dropout,
+    FullyConnected,
+    GroupNormalization,
+    Layer,
+    LayerNormalization,
+    LocalResponseNormalization,
+    Pooling,
+    Relu,
+    Repeat,
+    Residual,
+    Sigmoid,
+    Tanh,
+)
 from convspec.layers.layer import Parameter
-from convspec.training import CrossEntropy, Squared
 from runners.engines.engine import EngineNetwork
 from runners.engines.initial import initial_weights
 from runners.engines.numpy import network as engine
-from runners.engines.numpy.chain import Chain, Link, relu_after_maximum
-from runners.engines.numpy.layer import Site, named_parameters, operation
+from runners.engines.numpy.chain import Chain, relu_after_maximum
+from runners.engines.numpy.layer import Link, Site, named_parameters, operation
 from runners.engines.numpy.network import Network, chunks
 from runners.randomness import stream
 from runners.training.costs import cost_function
@@ -42,6 +58,10 @@ def pool(reduce: str = "max") -> Pooling:
     return Pooling(window=2, stride=2, kind=reduce)
 
 
+def pool1() -> Pooling:
+    return Pooling(window=(1, 1), stride=1)
+
+
 def drop() -> Dropout:
     return Dropout(rate=0.2)
 
@@ -62,8 +82,39 @@ STACKS: dict[str, list[Layer]] = {
     "frozen in the middle": [conv(2), Relu(), conv(2, trainable=False), Relu(), full()],
     "frozen at the bottom": [conv(2, trainable=False), Relu(), conv(2), pool(), full()],
     "no bias": [conv(2, bias=False), Relu(), full(4, bias=False), Relu(), full(bias=False)],
+    "normalizations": [
+        LayerNormalization(), conv(4), BatchNormalization(), Relu(), pool(), GroupNormalization(groups=2), conv(2),
+        LocalResponseNormalization(size=3, alpha=0.5), full(5), BatchNormalization(epsilon=0.01), Tanh(), full(),
+    ],
+}  # fmt: skip
+NESTED: dict[str, list[Layer]] = {
+    "shortcut": [conv(2), Residual(layers=(conv(2), Relu(), conv(2))), Relu(), full()],
+    "shortcut first": [Residual(layers=(Tanh(), conv(1))), pool(), full()],
+    "projection": [conv(2), Residual(layers=(conv(3, stride=2), Tanh(), conv(4))), Relu(), pool(), full()],
+    "shortcut over values": [full(5), Residual(layers=(Relu(), full(4), Relu(), full(5))), Residual(layers=(full(4),)), full()],
+    "branches": [
+        conv(2), Branches(branches=((conv(2, 1),), (conv(1, 1), Relu(), conv(3)), (pool1(), conv(1, 1)), ())), Tanh(), full(),
+    ],
+    "added branches": [conv(2), Branches(branches=((conv(3),), (Tanh(), conv(3, 1))), join="add"), Relu(), pool(), full()],
+    "an empty branch added": [Branches(branches=((), (), (drop(), conv(1))), join="add"), full()],
+    "nested twice": [
+        Branches(branches=((conv(2), Residual(layers=(conv(2), Relu(), pool(), conv(3)))), (conv(1, stride=2),))), full(),
+    ],
+    "frozen parts": [
+        conv(2), Residual(layers=(conv(3, trainable=False), Relu(), conv(3), conv(2, trainable=False))),
+        Branches(branches=((conv(2, trainable=False),), (conv(2, stride=1),), ())), full(),
+    ],
+    "frozen at the bottom": [
+        Branches(branches=((conv(2, trainable=False),), ())), Branches(branches=((conv(2, trainable=False),), (conv(2),))),
+        full(),
+    ],
+    "batches in branches": [
+        Branches(branches=((conv(2), BatchNormalization()), (BatchNormalization(), conv(1)))), BatchNormalization(), Relu(),
+        Residual(layers=(conv(3, bias=False), BatchNormalization(), Relu(), drop(), conv(3))), full(),
+    ],
 }  # fmt: skip
 with_stacks = pytest.mark.parametrize("layers", STACKS.values(), ids=STACKS)
+with_all = pytest.mark.parametrize("layers", [*STACKS.values(), *NESTED.values()], ids=[*STACKS, *NESTED])
 
 
 def examples(n: int = 5, shape: tuple[int, ...] = (1, 8, 8), classes: int = 3) -> tuple[Array, Array]:
@@ -71,7 +122,7 @@ def examples(n: int = 5, shape: tuple[int, ...] = (1, 8, 8), classes: int = 3) -
     return generator.standard_normal((n, *shape)), generator.integers(classes, size=n)
 
 
-@with_stacks
+@with_all
 def test_gradient_of_every_parameter_is_that_of_finite_differences(network: Any, layers: list[Layer]) -> None:
     net = network(layers)
     pictures, truth = examples()
@@ -88,13 +139,13 @@ def test_gradient_of_every_parameter_is_that_of_finite_differences(network: Any,
     assert np.abs(found - expected).max() < 1e-6 * np.abs(expected).max()
 
 
-@with_stacks
+@with_all
 def test_trace_follows_the_file_and_ends_with_the_votes(network: Any, planned: Any, layers: list[Layer]) -> None:
     net, plan = network(layers), planned(layers)
     pictures, _ = examples(3)
     trace = net.trace(pictures)
-    assert list(trace) == [layer.name for layer in plan.layers]
-    assert [y.shape for y in trace.values()] == [(3, *layer.output_shape) for layer in plan.layers]
+    assert list(trace) == [layer.name for layer in plan.every_layer]
+    assert [y.shape for y in trace.values()] == [(3, *layer.output_shape) for layer in plan.every_layer]
     assert np.array_equal(list(trace.values())[-1], net.votes(pictures))
 
 
@@ -160,10 +211,12 @@ def threads_always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("threads_always")
-@pytest.mark.parametrize("name", ["the usual", "dropout everywhere", "frozen at the bottom"])
+@pytest.mark.parametrize(
+    "name", ["the usual", "dropout everywhere", "normalizations", "nested twice", "batches in branches"]
+)
 def test_results_are_the_same_to_the_bit_with_any_number_of_threads(network: Any, name: str) -> None:
     pictures, truth = examples(150)
-    nets = [network(STACKS[name], dtype=np.float32, threads=threads) for threads in (1, 2, 3, 8)]
+    nets = [network((STACKS | NESTED)[name], dtype=np.float32, threads=threads) for threads in (1, 2, 3, 8)]
     for _ in range(3):
         steps = [net.gradient(pictures, truth, cross_entropy, draw=draw) for net in nets]
         assert len({step.gradient.tobytes() for step in steps}) == 1

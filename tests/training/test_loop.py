@@ -46,7 +46,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
     assert trained("seed=4")[1] != first
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "{sgd: {momentum: 0.9, nesterov: true}}"])
+@pytest.mark.parametrize(
+    "optimizer",
+    ["adam", "{sgd: {momentum: 0.9, nesterov: true}}", "{rmsprop: {momentum: 0.9}}", "{adamw: {learning_rate: 0.01}}"],
+)
 @pytest.mark.parametrize("batches", [1, 7, 12, 13, 40])
 def test_a_training_stopped_at_any_batch_goes_on_to_the_same_weights(
     tmp_path: Path, batches: int, optimizer: str
@@ -76,6 +79,58 @@ def test_the_weights_with_the_lowest_validation_cost_are_kept() -> None:
     weights = trainer.best_weights()
     again = Trainer(Network(trainer.plan, weights), trainer.training, kept.dataset, plan=trainer.plan, seed=3)
     assert again.evaluate(kept.dataset.validation)[0] == pytest.approx(min(costs))
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "{cosine: {warm_up: {steps: 5}}}", "{step: {every: 2}}"])
+def test_a_schedule_goes_on_where_it_was(tmp_path: Path, schedule: str) -> None:
+    settings = (
+        f"training.schedule={schedule}",
+        "training.clip=0.5",
+        "training.cost={cross_entropy: {class_weights: [1, 3]}}",
+    )
+    straight, expected = trained(*settings)
+    experiment, asked = Experiment.prepare(loaded(*settings), threads=1), iter(range(100))
+    with pytest.raises(Stopped):
+        experiment.train([], stop=lambda: next(asked) == 29)
+    assert experiment.trainer is not None
+    assert straight.trainer is not None
+    write_checkpoint(tmp_path / "checkpoint", experiment.trainer.checkpoint())
+    resumed, found = trained(*settings, checkpoint=read_checkpoint(tmp_path / "checkpoint"))
+    assert found == expected
+    assert resumed.trainer is not None
+    rates = [[epoch.learning_rate for epoch in each.trainer.progress.history] for each in (straight, resumed)]
+    assert rates[0] == rates[1]
+
+
+def test_each_epoch_tells_the_learning_rate_of_its_last_step() -> None:
+    experiment, _ = trained("training.schedule={step: {every: 2, factor: 0.5}}")
+    assert experiment.trainer is not None
+    rates = [epoch.metrics()["schedule/learning_rate"] for epoch in experiment.trainer.progress.history]
+    assert rates == [0.01, 0.01, 0.005, 0.005, 0.0025, 0.0025]
+
+
+def test_a_clipped_step_is_no_longer_than_asked() -> None:
+    settings = (
+        "training.epochs=1",
+        "training.batch=1000",
+        "training.optimizer={sgd: {learning_rate: 1}}",
+        "training.clip=0.01",
+    )
+    experiment, _ = trained(*settings, "data.split.validation=0")
+    trainer = experiment.trainer
+    assert trainer is not None
+    before, after = initial_weights(trainer.plan, 3), trainer.network.weights
+    moved = np.concatenate([(after[name] - before[name]).ravel() for name in before])
+    assert np.linalg.norm(moved) == pytest.approx(0.01, rel=1e-4)
+
+
+def test_the_cost_of_an_epoch_is_the_mean_by_the_weights_of_the_classes() -> None:
+    cost = "training.cost={cross_entropy: {class_weights: [1, 3]}}"
+    still = ("training.optimizer={sgd: {learning_rate: 1e-30}}", "training.epochs=1", "network.dropout_1.rate=0")
+    experiment, _ = trained(cost, *still)
+    assert experiment.trainer is not None
+    expected, _ = experiment.trainer.evaluate(experiment.dataset.train)
+    assert experiment.trainer.progress.history[0].cost_training == pytest.approx(expected, rel=1e-5)
 
 
 def test_without_validation_the_last_weights_are_kept() -> None:

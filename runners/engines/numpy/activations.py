@@ -1,18 +1,20 @@
-"""Activations: each value on its own goes through one function; the gradient needs the output alone."""
+"""Activations: each value on its own goes through one function, with softmax that of all channels together."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from math import pi, sqrt
 
 import numpy as np
 
-from convspec.layers.activations import Relu, Sigmoid, Tanh
+from convspec.layers.activations import Gelu, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Tanh
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
 
 
 class Activation(Operation):
-    """An elementwise function, computed in place where the next layer's array allows it."""
+    """A function that keeps the shape, computed in place where the next layer's array allows it; its gradient needs the output
+    alone."""
 
     def __init__(self, site: Site) -> None:
         self.y = site.empty(site.output_shape) if site.training and site.output_is_overwritten else site.y
@@ -52,6 +54,22 @@ class ReluOperation(Activation):
         np.multiply(dy, self.positive, dx)
 
 
+class LeakyReluOperation(Activation):
+    def __init__(self, layer: LeakyRelu, site: Site) -> None:
+        super().__init__(site)
+        self.slope = layer.slope
+        self.factors = site.empty(site.output_shape)
+
+    def apply(self, x: Array, y: Array) -> None:
+        np.less(x, 0, self.factors, casting="unsafe")
+        np.multiply(self.factors, self.slope - 1, self.factors)
+        np.add(self.factors, 1, self.factors)
+        np.multiply(x, self.factors, y)
+
+    def apply_gradient(self, dy: Array, dx: Array) -> None:
+        np.multiply(dy, self.factors, dx)
+
+
 class SigmoidOperation(Activation):
     def apply(self, x: Array, y: Array) -> None:
         np.maximum(x, -80, out=y)  # keeps exp(-x) within float32
@@ -76,6 +94,69 @@ class TanhOperation(Activation):
         np.multiply(dx, dy, dx)
 
 
+class Smooth(Activation):
+    """x * share(x), whose slope is kept on the way forward, because the output does not tell the input."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self.share, self.slope = (site.empty(site.output_shape) for _ in range(2))
+
+    def apply_gradient(self, dy: Array, dx: Array) -> None:
+        np.multiply(dy, self.slope, dx)
+
+
+class SiluOperation(Smooth):
+    def apply(self, x: Array, y: Array) -> None:
+        """With s = sigmoid(x), y = x * s and the slope is s + y * (1 - s)."""
+        share, slope = self.share, self.slope
+        np.maximum(x, -80, out=share)  # keeps exp(-x) within float32
+        np.negative(share, share)
+        np.exp(share, share)
+        np.add(share, 1, share)
+        np.reciprocal(share, share)
+        np.multiply(x, share, y)
+        np.subtract(1, share, slope)
+        np.multiply(slope, y, slope)
+        np.add(slope, share, slope)
+
+
+class GeluOperation(Smooth):
+    def __init__(self, site: Site) -> None:
+        from scipy.special import erf  # takes long to import, and only this layer needs it
+
+        super().__init__(site)
+        self.erf = erf
+
+    def apply(self, x: Array, y: Array) -> None:
+        """With s = (1 + erf(x / sqrt(2))) / 2, y = x * s and the slope is s + x * exp(-x^2 / 2) / sqrt(2 pi)."""
+        share, slope = self.share, self.slope
+        np.multiply(x, sqrt(0.5), share)
+        np.square(share, slope)
+        np.negative(slope, slope)
+        np.exp(slope, slope)
+        np.multiply(slope, 1 / sqrt(2 * pi), slope)
+        np.multiply(slope, x, slope)
+        self.erf(share, share)
+        np.add(share, 1, share)
+        np.multiply(share, 0.5, share)
+        np.add(slope, share, slope)
+        np.multiply(x, share, y)
+
+
+class SoftmaxOperation(Activation):
+    """y = exp(x) / sum(exp(x)) over the first axis."""
+
+    def apply(self, x: Array, y: Array) -> None:
+        np.subtract(x, x.max(axis=0), y)
+        np.exp(y, y)
+        np.divide(y, y.sum(axis=0), y)
+
+    def apply_gradient(self, dy: Array, dx: Array) -> None:
+        np.multiply(dy, self.y, dx)
+        np.subtract(dy, dx.sum(axis=0), dx)
+        np.multiply(dx, self.y, dx)
+
+
 @operation.register
 def _(layer: Relu, site: Site) -> Operation:
     return ReluOperation(site)
@@ -89,3 +170,23 @@ def _(layer: Sigmoid, site: Site) -> Operation:
 @operation.register
 def _(layer: Tanh, site: Site) -> Operation:
     return TanhOperation(site)
+
+
+@operation.register
+def _(layer: LeakyRelu, site: Site) -> Operation:
+    return LeakyReluOperation(layer, site)
+
+
+@operation.register
+def _(layer: Gelu, site: Site) -> Operation:
+    return GeluOperation(site)
+
+
+@operation.register
+def _(layer: Silu, site: Site) -> Operation:
+    return SiluOperation(site)
+
+
+@operation.register
+def _(layer: Softmax, site: Site) -> Operation:
+    return SoftmaxOperation(site)

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from convspec.layers import Pooling, Relu
-from convspec.plan import LayerPlan
 from runners.engines.engine import Array
-from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
-
-
-@dataclass(frozen=True)
-class Link:
-    """A layer, the vector of its parameters, and where their gradient stands in that of the network (None: not trained)."""
-
-    layer: LayerPlan
-    values: Array
-    span: slice | None
+from runners.engines.numpy.layer import Backward, DrawForLayer, Link, Operation, Site, operation
 
 
 def relu_after_maximum(links: Sequence[Link]) -> list[Link]:
@@ -26,7 +16,7 @@ def relu_after_maximum(links: Sequence[Link]) -> list[Link]:
     Votes and gradients stay the same to the bit: the largest of several values stays the largest, and the values that
     relu makes equal get no gradient. Sigmoid and tanh stay: rounding makes equals of values that do get one.
     """
-    order = list(links)
+    order = [_within(link) if link.stacks else link for link in links]
     for i, following in enumerate(order[1:]):
         pooling = following.layer.layer
         if isinstance(order[i].layer.layer, Relu) and isinstance(pooling, Pooling) and pooling.reduce == "max":
@@ -36,14 +26,20 @@ def relu_after_maximum(links: Sequence[Link]) -> list[Link]:
     return order
 
 
-class Chain:
-    """The operations for `n` examples at a time; one thread uses it at a time."""
+def _within(link: Link) -> Link:
+    return replace(link, stacks=tuple(tuple(relu_after_maximum(stack)) for stack in link.stacks))
 
-    def __init__(self, links: Sequence[Link], n: int, *, training: bool) -> None:
+
+class Chain:
+    """The operations for `n` examples at a time; one thread uses it at a time. `wants_dx`: somebody below asks for the gradient
+    of the input."""
+
+    def __init__(self, links: Sequence[Link], n: int, *, training: bool, wants_dx: bool = False) -> None:
         self.names = [link.layer.name for link in links]
         self.spans = [link.span for link in links]
         # Below the first layer that is trained, nobody asks for a gradient.
-        self.lowest = next((i for i, span in enumerate(self.spans) if span is not None), len(links))
+        trained = (i for i, span in enumerate(self.spans) if span is not None)
+        self.lowest = 0 if wants_dx else next(trained, len(links))
         self.operations: list[Operation] = []
         for i, link in reversed(list(enumerate(links))):
             following = self.operations[-1] if self.operations else None
@@ -56,7 +52,9 @@ class Chain:
                 output=following.input if following else None,
                 output_is_overwritten=following.overwrites_input if following else False,
                 training=training,
-                wants_dx=i > self.lowest,
+                wants_dx=wants_dx or i > self.lowest,
+                running=link.running,
+                stacks=link.stacks,
             )
             self.operations.append(operation(link.layer.layer, site))
         self.operations.reverse()
@@ -69,18 +67,27 @@ class Chain:
             backwards.append(backward)
         return x, backwards
 
-    def backward(self, dvotes: Array, backwards: Sequence[Backward], gradient: Array) -> None:
-        """Fills the gradient of all trained parameters from that of the votes (classes, n)."""
+    def backward(self, dvotes: Array, backwards: Sequence[Backward], gradient: Array | None) -> Array | None:
+        """Fills the gradient of all trained parameters from that of the votes (classes, n); the gradient of the input, where
+        it is wanted."""
         dy: Array | None = dvotes
         for i in range(len(backwards) - 1, self.lowest - 1, -1):
             assert dy is not None
             span = self.spans[i]
-            dy = backwards[i](dy, None if span is None else gradient[span])
+            dy = backwards[i](dy, None if span is None or gradient is None else gradient[span])
+        return dy
+
+    def running_after(self) -> list[Array]:
+        """What the running values become by the last batch in training, in the order of the network."""
+        return [running for each in self.operations for running in each.running_after()]
 
     def trace(self, pictures: Array) -> dict[str, Array]:
-        """Copies of every layer's output, (n, ...), for pictures (channels, height, width, n)."""
-        x, outputs = pictures, {}
+        """Copies of every layer's output, (n, ...), for pictures (channels, height, width, n); those within a layer before it."""
+        x = pictures
+        outputs: dict[str, Array] = {}
         for name, each in zip(self.names, self.operations, strict=True):
+            for chain in each.chains:
+                outputs |= chain.trace(x)
             x, _ = each.forward(x, None)
             outputs[name] = x.transpose(-1, *range(x.ndim - 1)).copy()
         return outputs

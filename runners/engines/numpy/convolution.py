@@ -9,6 +9,7 @@ import numpy as np
 from convspec.base import pair
 from convspec.layers.convolution import Convolution
 from runners.engines.engine import Array
+from runners.engines.numpy.groups import GroupedConvolution
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
 from runners.engines.numpy.patches import WIDE_COLUMNS, PatchMatrix, narrow_columns, padded, patches
 
@@ -27,7 +28,7 @@ class ConvolutionOperation(Operation):
         outer, self.input = padded((*site.input_shape, site.n), layer.margins(site.input_shape), site.values.dtype)
         # The row of constants that brings in the bias is as large as the divisor, so that the bias is not divided.
         constant = self.divisor if layer.bias else None
-        seen = patches(outer, pair(layer.size), pair(layer.stride))
+        seen = patches(outer, pair(layer.size), pair(layer.stride), pair(layer.dilation))
         self.values = site.values.reshape(-1, layer.features)
         keep = site.training and seen.size * seen.itemsize <= KEPT_BYTES
         columns = narrow_columns(len(self.values), layer.features)
@@ -69,11 +70,11 @@ class Correlation:
     """The gradient of the input as a convolution of dy with the features turned by half a turn; for stride 1."""
 
     def __init__(self, layer: Convolution, site: Site) -> None:
-        size, channels = pair(layer.size), site.input_shape[0]
+        size, span, channels = pair(layer.size), layer.span, site.input_shape[0]
         (top, left), (bottom, right) = layer.margins(site.input_shape)
-        around = (size[0] - 1 - top, size[1] - 1 - left), (size[0] - 1 - bottom, size[1] - 1 - right)
+        around = (span[0] - 1 - top, span[1] - 1 - left), (span[0] - 1 - bottom, span[1] - 1 - right)
         outer, self.dy = padded((*site.output_shape, site.n), around, site.values.dtype)
-        turned = patches(outer, size, (1, 1))[:, ::-1, ::-1]
+        turned = patches(outer, size, (1, 1), pair(layer.dilation))[:, ::-1, ::-1]
         # Features come last in a patch of dy, as they do in the parameters: these are the other factor as they stand.
         lines = prod(size) * layer.features
         self.matrix = PatchMatrix(turned.transpose(1, 2, 0, 3, 4, 5), narrow_columns(lines, channels))
@@ -98,7 +99,7 @@ class Scatter:
         self.outer, self.dx = padded((*site.input_shape, site.n), layer.margins(site.input_shape), site.values.dtype)
         self.weight = site.values[: prod(patch) * layer.features].reshape(-1, layer.features)
         self.shares = site.empty((*patch, rows, columns))
-        covered = patches(self.outer, size, stride)
+        covered = patches(self.outer, size, stride, pair(layer.dilation))
         self.targets = [(covered[:, i, j], self.shares[:, i, j]) for i in range(size[0]) for j in range(size[1])]
 
     def __call__(self, dy: Array) -> Array:
@@ -111,12 +112,11 @@ class Scatter:
 
 def _input_gradient(layer: Convolution, site: Site) -> Correlation | Scatter:
     """The cheaper way: copying the patches of dy (with stride 1 and margins below the size), or adding up those of x."""
-    size, stride = pair(layer.size), pair(layer.stride)
-    fits = all(m < s for side in layer.margins(site.input_shape) for m, s in zip(side, size, strict=True))
+    fits = all(m < s for side in layer.margins(site.input_shape) for m, s in zip(side, layer.span, strict=True))
     cheaper = layer.features <= ADDING_TO_COPYING * site.input_shape[0]
-    return Correlation(layer, site) if stride == (1, 1) and fits and cheaper else Scatter(layer, site)
+    return Correlation(layer, site) if pair(layer.stride) == (1, 1) and fits and cheaper else Scatter(layer, site)
 
 
 @operation.register
 def _(layer: Convolution, site: Site) -> Operation:
-    return ConvolutionOperation(layer, site)
+    return ConvolutionOperation(layer, site) if layer.groups == 1 else GroupedConvolution(layer, site)

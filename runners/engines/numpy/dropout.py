@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from convspec.layers.dropout import Dropout
+from convspec.layers.dropout import Dropout, SpatialDropout
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
 
 
 class DropoutOperation(Operation):
-    """Inverted dropout: the mask is 0 with probability `rate` and 1 / (1 - `rate`) elsewhere."""
+    """Inverted dropout: the mask is 0 with probability `rate` and 1 / (1 - `rate`) elsewhere; it covers single values, or
+    whole channels."""
 
     def __init__(self, layer: Dropout, site: Site) -> None:
         self.name, self.rate = site.name, layer.rate
         self.y = site.y
         self.overwrites_input = self.y.flags.c_contiguous
         self.input = self.y if self.overwrites_input else site.empty(site.input_shape)
-        self.uniform = np.empty(self.y.shape, np.float32)
-        self.mask = np.empty_like(self.y, order="C")
-        self.dx = np.empty_like(self.mask) if site.wants_dx else None
+        whole = (site.input_shape[0], 1, 1, site.n)
+        self.uniform = np.empty(whole if isinstance(layer, SpatialDropout) else self.y.shape, np.float32)
+        self.mask = np.empty(self.uniform.shape, self.y.dtype)
+        self.dx = np.empty(self.y.shape, self.y.dtype) if site.wants_dx else None
 
     def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
         if draw is None:

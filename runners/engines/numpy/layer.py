@@ -9,10 +9,11 @@ from one batch to the next.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import singledispatch
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,14 +21,34 @@ from convspec.base import Shape
 from convspec.errors import UserError
 from convspec.layers import Layer
 from convspec.layers.layer import Parameter, WeightedLayer
+from convspec.plan import LayerPlan
 from runners.engines.engine import Array
 from runners.engines.numpy.memory import aligned
+
+if TYPE_CHECKING:
+    from runners.engines.numpy.chain import Chain
 
 Backward = Callable[[Array, Array | None], Array | None]
 """From the gradient of the output, and a vector to be filled with the gradient of the parameters (None: not asked for), to the
 gradient of the input (None where the site wants none)."""
 
 DrawForLayer = Callable[[str], np.random.Generator]
+
+
+def _nothing() -> Array:
+    return np.zeros(0)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A layer and its numbers: those that are learned or given, where their gradient and that of all layers within it stand
+    in what the way back is given (None: not trained), the running ones, and the layers within it."""
+
+    layer: LayerPlan
+    values: Array
+    span: slice | None
+    running: Array = field(default_factory=_nothing)
+    stacks: tuple[tuple[Link, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +67,10 @@ class Site:
     """Whether the next layer works in place, so that a layer which needs its output on the way back must not put it there."""
     training: bool = True
     wants_dx: bool = True
+    running: Array = field(default_factory=_nothing)
+    """The running values of the layer in one vector; changed from outside."""
+    stacks: tuple[tuple[Link, ...], ...] = ()
+    """The layers within the layer. Their spans count from where the gradient of the whole layer begins."""
 
     def empty(self, shape: Shape) -> Array:
         """An array of this shape for every example."""
@@ -66,6 +91,12 @@ class Operation(ABC):
 
     input: Array
     overwrites_input: bool = False
+    chains: Sequence[Chain] = ()
+    """Those of the layers within the layer."""
+
+    def running_after(self) -> list[Array]:
+        """What the running values become by the last batch in training, in the order of the network."""
+        return []
 
     def take(self, x: Array) -> None:
         """Copies the input, unless it has been written to `input` already."""
@@ -85,12 +116,17 @@ def operation(layer: Layer, site: Site) -> Operation:
     )
 
 
-@singledispatch
-def named_parameters(layer: Layer, parameters: tuple[Parameter, ...], values: Array) -> dict[str, Array]:
-    """The parameters by name, in their public shapes, as views of the vector in which the layer's operation expects them."""
+def one_after_another(parameters: Sequence[Parameter], values: Array) -> dict[str, Array]:
+    """Parameters by name, in their public shapes, as views of a vector that holds one after the other."""
     ends = np.cumsum([prod(parameter.shape) for parameter in parameters])
     pieces = np.split(values, ends[:-1]) if parameters else []
     return {one.name: piece.reshape(one.shape) for one, piece in zip(parameters, pieces, strict=True)}
+
+
+@singledispatch
+def named_parameters(layer: Layer, parameters: tuple[Parameter, ...], values: Array) -> dict[str, Array]:
+    """The parameters by name, in their public shapes, as views of the vector in which the layer's operation expects them."""
+    return one_after_another(parameters, values)
 
 
 @named_parameters.register

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from convspec.plan import Plan
 from runners.engines.engine import Array, CostFunction, Draw, Step, Truth
 from runners.engines.numpy.blas import stay_on_one_thread
-from runners.engines.numpy.chain import Chain, Link, relu_after_maximum
+from runners.engines.numpy.chain import Chain, relu_after_maximum
 from runners.engines.numpy.parameters import Parameters
 
 CHUNK_BYTES = 2 << 20
@@ -24,7 +24,7 @@ WORTH_A_THREAD = 10_000_000
 
 def chunk_limit(plan: Plan) -> int:
     """How many examples are computed together: enough for long inner loops, few enough for the cache and for threads."""
-    widest = max(layer.activation_bytes for layer in plan.layers)
+    widest = max(layer.activation_bytes for layer in plan.every_layer)
     return next((n for n in (64, 32) if n * widest <= CHUNK_BYTES), 16)
 
 
@@ -44,9 +44,7 @@ class Network:
         stay_on_one_thread()
         self.plan = plan
         self._parameters = Parameters(plan, weights, dtype)
-        self._links = [
-            Link(*each) for each in zip(plan.layers, self._parameters.vectors, self._parameters.spans, strict=True)
-        ]
+        self._links = self._parameters.links
         self._fast_links = relu_after_maximum(self._links)
         self._chains: dict[tuple[int, int, bool], Chain] = {}
         self._limit = chunk_limit(plan)
@@ -56,6 +54,10 @@ class Network:
     @property
     def values(self) -> Array:
         return self._parameters.values
+
+    @property
+    def running(self) -> Array:
+        return self._parameters.running
 
     @property
     def weights(self) -> dict[str, Array]:
@@ -81,14 +83,15 @@ class Network:
             chain = Chain(self._links, len(part), training=False)
             with np.errstate(over="ignore", invalid="ignore"):
                 parts.append(chain.trace(_examples_last(part, len(part))))
-        return {layer.name: np.concatenate([part[layer.name] for part in parts]) for layer in self.plan.layers}
+        return {layer.name: np.concatenate([part[layer.name] for part in parts]) for layer in self.plan.every_layer}
 
     def first_non_finite(self, pictures: Array) -> str | None:
         return next((name for name, y in self.trace(pictures).items() if not np.isfinite(y).all()), None)
 
     def gradient(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> Step:
         n = len(pictures)
-        spans = chunks(n, self._limit)
+        # Averages over a batch need all of it at once.
+        spans = [slice(0, n)] if self.running.size else chunks(n, self._limit)
         votes = np.empty((n, *self.plan.output_shape), self.values.dtype)
         gradients = np.empty((len(spans), self.values.size), self.values.dtype)
         totals = [0.0] * len(spans)
@@ -105,7 +108,10 @@ class Network:
 
         self._share(len(spans), learn)
         gradient = gradients[0] if len(spans) == 1 else gradients.sum(axis=0)
-        return Step(votes, sum(totals) / n, gradient)
+        running = (
+            np.concatenate(self._chain(0, n, training=True).running_after()) if self.running.size else self.running
+        )
+        return Step(votes, sum(totals) / n, gradient, running)
 
     def _chain(self, worker: int, n: int, *, training: bool) -> Chain:
         key = (worker, n, training)

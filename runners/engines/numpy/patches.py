@@ -50,12 +50,14 @@ def padded(shape: Sequence[int], margins: tuple[Pair, Pair], dtype: DTypeLike) -
     return outer, outer[:, top : top + height, left : left + width]
 
 
-def patches(picture: Array, size: Pair, stride: Pair) -> Array:
+def patches(picture: Array, size: Pair, stride: Pair, dilation: Pair) -> Array:
     """Every patch of a picture (channels, height, width, n), as a view (channels, *size, rows, columns, n)."""
     channels, height, width, n = picture.shape
-    rows, columns = (height - size[0]) // stride[0] + 1, (width - size[1]) // stride[1] + 1
+    rows = (height - (size[0] - 1) * dilation[0] - 1) // stride[0] + 1
+    columns = (width - (size[1] - 1) * dilation[1] - 1) // stride[1] + 1
     along_c, along_h, along_w, along_n = picture.strides
-    strides = (along_c, along_h, along_w, along_h * stride[0], along_w * stride[1], along_n)
+    within = along_h * dilation[0], along_w * dilation[1]
+    strides = (along_c, *within, along_h * stride[0], along_w * stride[1], along_n)
     return as_strided(picture, (channels, *size, rows, columns, n), strides)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convspec.base import Shape, pair
-from convspec.layers.pooling import Pooling
+from convspec.layers.pooling import GlobalPooling, Pooling
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
 
@@ -141,6 +142,23 @@ class PoolingOperation(Operation):
         return self.dx
 
 
+class GlobalAverage(Operation):
+    """y (channels, 1, 1, n) from x (channels, height, width, n)."""
+
+    def __init__(self, site: Site) -> None:
+        self.input, self.y = site.empty(site.input_shape), site.y
+        self.pixels = prod(site.input_shape[1:])
+        self.dx = site.empty(site.input_shape) if site.training and site.wants_dx else None
+
+    def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
+        np.sum(x, axis=(1, 2), out=self.y[:, 0, 0])
+        np.divide(self.y, self.pixels, self.y)
+        return self.y, self.backward
+
+    def backward(self, dy: Array, gradient: Array | None) -> Array | None:
+        return None if self.dx is None else np.divide(dy, self.pixels, self.dx)
+
+
 def _covered(layer: Pooling, input_shape: Shape, output_shape: Shape) -> NDArray[np.integer[Any]]:
     """How many pixels each window really covers: (rows, columns, 1)."""
     rows, columns = (
@@ -155,3 +173,11 @@ def _covered(layer: Pooling, input_shape: Shape, output_shape: Shape) -> NDArray
 @operation.register
 def _(layer: Pooling, site: Site) -> Operation:
     return PoolingOperation(layer, site)
+
+
+@operation.register
+def _(layer: GlobalPooling, site: Site) -> Operation:
+    if layer.reduce == "average":
+        return GlobalAverage(site)
+    extent = (site.input_shape[1], site.input_shape[2])
+    return PoolingOperation(Pooling(window=extent, stride=extent), site)

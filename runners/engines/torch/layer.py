@@ -1,0 +1,43 @@
+"""What the engine asks of a layer kind: a function from input to output, made for one place in a network.
+
+Tensors are (n, channels, height, width) or (n, values), as they are in public; pictures lie in memory with their channels last
+where `device.channels_last` says so. The way back is PyTorch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import singledispatch
+
+from torch import Tensor
+
+from convspec.base import Shape
+from convspec.errors import UserError
+from convspec.layers import Layer
+
+Uniform = Callable[[str, Shape], Tensor]
+"""Random numbers from 0 to 1 for a layer of this name: (n, *shape) float32, the same that the numpy engine draws."""
+
+Operation = Callable[[Tensor, Uniform], Tensor]
+"""A layer at its site: from x (n, input shape) to y (n, output shape)."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where an operation works: shapes of one example, and the parameters by name, changed from outside."""
+
+    name: str
+    input_shape: Shape
+    output_shape: Shape
+    parameters: Mapping[str, Tensor]
+    training: bool
+
+
+@singledispatch
+def operation(layer: Layer, site: Site) -> Operation:
+    """The operation that computes a layer kind; the file of a family registers its own. Raises UserError where none does."""
+    raise UserError(
+        f"{site.name}: the torch engine cannot compute a {layer.kind} layer.",
+        hint="Take the layer out of the network, or ask for `engine: numpy`.",
+    )

@@ -1,0 +1,166 @@
+"""A network computed with PyTorch, on the processor or an accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import DTypeLike
+from torch import Tensor
+
+from convspec.layers import Pooling, Relu
+from convspec.plan import LayerPlan, Plan
+from runners.engines.engine import Array, CostFunction, Draw, Step, Truth
+from runners.engines.numpy.network import chunk_limit, chunks
+from runners.engines.torch.device import channels_last, find_device, repeat_to_the_bit, use_threads
+from runners.engines.torch.layer import Operation, Site, Uniform, operation
+from runners.engines.torch.parameters import Parameters
+
+WIDEST_BYTES = 64 << 20
+"""The output of the widest layer, for all examples that vote together, stays below this."""
+
+
+def relu_after_maximum(layers: Sequence[LayerPlan]) -> list[LayerPlan]:
+    """The layers with every relu that stands before a maximum moved behind it, where fewer values are left: the largest of
+    several values stays the largest, and the values that relu makes equal get no gradient."""
+    order = list(layers)
+    for i, following in enumerate(order[1:]):
+        pooling = following.layer
+        if isinstance(order[i].layer, Relu) and isinstance(pooling, Pooling) and pooling.reduce == "max":
+            shape = following.output_shape
+            relu = replace(order[i], input_shape=shape, output_shape=shape)
+            order[i : i + 2] = following, relu
+    return order
+
+
+class Network:
+    """See EngineNetwork. `values` are PyTorch's own on a processor, and a copy on an accelerator."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        weights: Mapping[str, Array],
+        *,
+        threads: int = 1,
+        dtype: DTypeLike = np.float32,
+        device: str = "auto",
+    ) -> None:
+        self.plan, self.threads, self.device = plan, threads, find_device(device)
+        repeat_to_the_bit(self.device)
+        use_threads(threads)
+        self.dtype = torch.float64 if np.dtype(dtype) == np.float64 else torch.float32
+        self.parameters = Parameters(plan, weights, dtype=self.dtype, device=self.device)
+        fast = relu_after_maximum(plan.layers)
+        self._training, self._fast = (self._operations(fast, training=training) for training in (True, False))
+        self._as_written = self._operations(plan.layers, training=False)
+        self._limit = chunk_limit(plan)
+
+    @property
+    def values(self) -> Array:
+        values: Array = _array(self.parameters.values)
+        return values
+
+    @property
+    def running(self) -> Array:
+        return np.empty(0)  # no layer that this engine computes has running averages
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        return {name: np.array(_array(tensor.detach()), order="C") for name, tensor in self.parameters.named().items()}
+
+    def votes(self, pictures: Array) -> Array:
+        widest = max(layer.activation_bytes for layer in self.plan.layers)
+        size = max(1, WIDEST_BYTES // widest)
+        use_threads(self.threads)
+        votes = np.empty((len(pictures), *self.plan.output_shape), _array(self.parameters.values[:0]).dtype)
+        with torch.inference_mode():
+            for start in range(0, len(pictures), size):
+                y = self.forward(self.tensor(pictures[start : start + size]))
+                votes[start : start + size] = _array(y)
+        return votes
+
+    def trace(self, pictures: Array) -> dict[str, Array]:
+        use_threads(self.threads)
+        x, outputs = self.tensor(pictures), {}
+        with torch.inference_mode():
+            for layer, each in zip(self.plan.layers, self._as_written, strict=True):
+                x = each(x, _no_draw)
+                outputs[layer.name] = np.array(_array(x), order="C")
+        return outputs
+
+    def first_non_finite(self, pictures: Array) -> str | None:
+        return next((name for name, y in self.trace(pictures).items() if not np.isfinite(y).all()), None)
+
+    def gradient(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> Step:
+        use_threads(self.threads)
+        y = self.learn(self.tensor(pictures), draw)
+        votes = _array(y.detach()).copy()
+        with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
+            costs, dvotes = cost(votes, truth)
+        self.back(y, self.tensor(dvotes / len(truth)))
+        return Step(votes, float(costs.mean(dtype=np.float64)), _array(self.parameters.gradient).copy())
+
+    def tensor(self, array: Array) -> Tensor:
+        """A copy on the device, pictures with their channels last where that is faster.
+
+        PyTorch gets memory of its own: how numpy's happens to be aligned may change the last bit of a product.
+        """
+        memory = torch.empty(array.size, dtype=self.dtype, device=self.device)
+        view = channels_last(memory, array.shape, self.device)
+        view.copy_(torch.from_numpy(np.require(array, requirements="W")))
+        return view
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The votes (n, classes) of a network that is not in training."""
+        for each in self._fast:
+            x = each(x, _no_draw)
+        return x
+
+    def learn(self, x: Tensor, draw: Draw | None) -> Tensor:
+        """The votes (n, classes) of a network in training, with the way back."""
+        uniform = self._uniform(len(x), draw)
+        for each in self._training:
+            x = each(x, uniform)
+        return x
+
+    def back(self, y: Tensor, dy: Tensor | None = None) -> None:
+        """Fills `parameters.gradient` from the gradient dy of y; a y that is one number needs none."""
+        self.parameters.gradient.zero_()
+        if y.requires_grad:
+            y.backward(dy)
+
+    def _operations(self, layers: Sequence[LayerPlan], *, training: bool) -> list[Operation]:
+        return [
+            operation(
+                layer.layer,
+                Site(layer.name, layer.input_shape, layer.output_shape, self.parameters.of[layer.name], training),
+            )
+            for layer in layers
+        ]
+
+    def _uniform(self, n: int, draw: Draw | None) -> Uniform:
+        """Draws chunk by chunk with the examples last, as the numpy engine does, so that both see the same masks."""
+        if draw is None:
+            return _no_draw
+
+        def uniform(name: str, shape: Sequence[int]) -> Tensor:
+            drawn = [
+                draw(name, index).random((*shape, span.stop - span.start), dtype=np.float32)
+                for index, span in enumerate(chunks(n, self._limit))
+            ]
+            whole = np.concatenate(drawn, axis=-1)
+            return torch.from_numpy(whole).to(self.device).movedim(-1, 0)
+
+        return uniform
+
+
+def _no_draw(name: str, shape: Sequence[int]) -> Tensor:
+    raise ValueError(f"{name} needs random numbers: pass draw")
+
+
+def _array(tensor: Tensor) -> Any:
+    """The tensor as an array: the same memory on a processor, a copy elsewhere."""
+    return tensor.cpu().numpy()
