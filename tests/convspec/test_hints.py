@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from convspec.costs import Cost
 from convspec.hints import did_you_mean
 from convspec.layers import Convolution, Dropout, FullyConnected, Layer, Pooling
+from convspec.optimizers import Adam, Optimizer, Sgd
 from convspec.pipeline import Pipeline
-from convspec.training import Adam, Cost, Optimizer, Sgd, Training
+from convspec.training import Training
 from convspec.values import meant_number, meant_pair, shown
 
 LAYERS = tuple(Layer.options())

@@ -10,11 +10,13 @@ from pydantic_core import ValidationError, core_schema
 
 from convspec.base import Count
 from convspec.choice import Option, Variant
+from convspec.costs import CrossEntropy
 from convspec.data import DataSource, Digits, Split
 from convspec.forms import Form
 from convspec.layers import Convolution, Dropout, Layer, Pooling, Relu, Repeat
+from convspec.optimizers import Adam, Sgd
 from convspec.spec import Spec, broken, field, rule
-from convspec.training import Adam, CrossEntropy, Sgd, Training
+from convspec.training import Training
 
 
 class Room(Spec):
