@@ -201,6 +201,7 @@ class TestComingBack:
         assert Pipeline.of(value).plain() == {
             "experiment": "e",
             "description": "",
+            "engine": "auto",
             "data": {"source": "digits", "split": {"validation": 0.1, "test": 0.2}},
             "network": [
                 "relu",

@@ -187,7 +187,7 @@ def test_memory_of_one_step_of_training() -> None:
     # parameters: 2 * 9 + 2 = 20 that are trained, and 10 * 72 + 10 = 730 that are not.
     trained, kept = 20, 730
     batch = 32 * (2 * 154 + 64)
-    for optimizer, remembered in (("sgd", 1), ("adam", 2)):
+    for optimizer, remembered in (("sgd", 0), ({"sgd": {"momentum": 0.9}}, 1), ("adam", 2)):
         training = Training.of({"epochs": 1, "optimizer": optimizer})
         assert planned.training_bytes(training) == 4 * (batch + trained + kept + trained * (1 + remembered))
 
