@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from convspec.dump import yaml_text
 from convspec.errors import UserError
 from convspec.loading import Loaded, load_text
+from convspec.network import locations
+from convspec.paths import value_at
 from convspec.pipeline import Pipeline
 
 PIPELINE_FILE = "pipeline.yaml"
@@ -41,16 +43,26 @@ def read_pipeline(path: Path) -> Loaded:
     return load_text(path.read_text(encoding="utf-8"), str(path), folder=path.parent)
 
 
-def flattened(pipeline: Mapping[str, Any], names: list[str]) -> dict[str, str]:
-    """Every value of a normalised pipeline under its path; `names` are those of the network's entries."""
+def flattened(pipeline: Mapping[str, Any]) -> dict[str, str]:
+    """Every value of a normalised pipeline under its path. Layers inside of others stand under their own names."""
     found: dict[str, str] = {}
     for key, value in pipeline.items():
-        if key == "network":
-            for name, layer in zip(names, value, strict=True):
-                found |= _flat(f"network.{name}", layer if isinstance(layer, str) else next(iter(layer.values())))
-        elif key != "description":
+        if key not in ("network", "description"):
             found |= _flat(key, value)
+    seen = set()
+    for name, location in locations(pipeline["network"]).items():
+        if location not in seen:
+            seen.add(location)
+            found |= _flat_layer(f"network.{name}", value_at(pipeline, location))
     return found
+
+
+def _flat_layer(path: str, layer: object) -> dict[str, str]:
+    if not isinstance(layer, Mapping):
+        return {path: str(layer)}
+    ((kind, fields),) = layer.items()
+    own = {field: value for field, value in fields.items() if field not in ("layers", "branches")}
+    return _flat(path, own) or {path: str(kind)}
 
 
 def _flat(path: str, value: object) -> dict[str, str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from convspec.loading import Loaded
-from convspec.network import locations
 from runners import environment, files
 from runners.report import describe_plan
 from runners.tracking.spool import DatasetIdentity, Spool
@@ -30,12 +29,6 @@ ENGINE = "engine"
 """The figure of a checkpoint that says which engine trained it."""
 
 
-def flat(loaded: Loaded) -> dict[str, str]:
-    """Every value of a pipeline, defaults included, under its path."""
-    plain = files.normalised(loaded)
-    return files.flattened(plain, list(locations(plain["network"])))
-
-
 class Recording:
     """Observes a training and writes what happens into a spool."""
 
@@ -49,7 +42,7 @@ class Recording:
             pipeline.experiment,
             name=f"{pipeline.experiment} seed {pipeline.seed}",
             description=pipeline.description,
-            params=flat(self.loaded),
+            params=files.flattened(files.normalised(self.loaded)),
             tags=self._tags(threads),
             datasets=_identities(self.dataset, pipeline.data.source),
         )

@@ -13,7 +13,7 @@ from convspec.loading import Loaded
 from convspec.values import shown
 from runners import files
 from runners.interruption import Interruption
-from runners.recording import DATA, ENGINE, Recording, flat
+from runners.recording import DATA, ENGINE, Recording
 from runners.result import Result
 from runners.tracking.process import Drainer, start_drainer
 from runners.tracking.record import folder_of
@@ -78,7 +78,7 @@ def _check_unchanged(loaded: Loaded, stored: Path, run_id: str) -> None:
     """A run goes on only with the pipeline that it began with."""
     if not stored.is_file():
         return
-    before, now = flat(files.read_pipeline(stored)), flat(loaded)
+    before, now = (files.flattened(files.normalised(one)) for one in (files.read_pipeline(stored), loaded))
     changed = [
         f"{path} {before.get(path, shown(None))} then, {now.get(path, shown(None))} now"
         for path in sorted(before.keys() | now.keys())

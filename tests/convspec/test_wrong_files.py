@@ -64,7 +64,8 @@ SETTINGS = {
     ),
     "field of another optimizer": (
         "training.optimizer.sgd.beta_1=0.9",
-        "--set:1:24  training.optimizer.sgd.beta_1  unknown key beta_1. Keys here: learning_rate, weight_decay, momentum, nesterov.",
+        "--set:1:24  training.optimizer.sgd.beta_1  unknown key beta_1. "
+        "Keys here: learning_rate, weight_decay, momentum, nesterov.",
     ),
     "key below a number": (
         "training.epochs.least=1",
