@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from convspec.base import Count, Fraction, NotNegative, Shape
 from convspec.choice import Variant
+from convspec.errors import UserError
 from convspec.spec import Spec, broken, field, rule
 
 DIGITS = tuple("0123456789")
@@ -155,7 +156,14 @@ class Arrays(FileSource):
     def stored_shape(self, folder: Path) -> Shape:
         from convspec import headers
 
-        return headers.array_shape(folder / self.images, "images")
+        shape = headers.array_shape(folder / self.images, "images")
+        if len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] > 4:
+            raise UserError(
+                f"{folder / self.images} looks as if it had its channels last: {' x '.join(map(str, shape))}.",
+                hint="Store them as (n, channels, height, width): numpy.moveaxis(images, -1, 1). "
+                f"If they are right as they are, say so: `shape: [{', '.join(map(str, shape[1:]))}]`.",
+            )
+        return shape
 
     def stored_classes(self, folder: Path) -> int:
         from convspec import headers

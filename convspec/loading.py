@@ -56,7 +56,7 @@ def load_text(text: str, file: str, *, folder: Path, settings: Sequence[str] = (
 def find(file: str) -> Path:
     """The path of a file, or of a shipped pipeline where `file` is just its name."""
     path, known = Path(file), shipped.find(file)
-    return path if known is None or path.exists() else known
+    return path if known is None or path.is_file() else known
 
 
 def _read(path: Path) -> str:

@@ -55,11 +55,14 @@ def load(folder: Path) -> Predictor:
 
 
 def read_input(path: Path, predictor: Predictor, *, invert: bool = False) -> NDArray[np.floating]:
-    """Pictures from a .npy file (values as the network was trained on), or from a picture file (brought to that scale)."""
+    """Pictures from a .npy file or a picture file.
+
+    Floating-point numbers are taken as the network was trained on them; bytes and picture files are brought to that scale.
+    """
     if not path.is_file():
         raise UserError(f"There is no file {path}.", hint="Give a .npy file or a picture (PNG, JPEG, ...).")
     if path.suffix == ".npy":
-        pictures = _read_array(path)
+        pictures = _read_array(path, predictor)
     elif path.suffix.lower() in PICTURE_SUFFIXES:
         pictures = _read_picture(path, predictor)
     else:
@@ -67,20 +70,29 @@ def read_input(path: Path, predictor: Predictor, *, invert: bool = False) -> NDA
             f"{path} is neither a .npy file nor a picture.", hint=f"Pictures end in {', '.join(PICTURE_SUFFIXES)}."
         )
     pictures = predictor.as_pictures(pictures)
+    if not len(pictures):
+        raise UserError(f"{path} holds no pictures.", hint="Give at least one.")
     if not np.isfinite(pictures).all():
         raise UserError(f"{path} holds values that are not finite numbers.")
     data = predictor.loaded.plan.data
     return (data.low + data.high) - pictures if invert else pictures
 
 
-def _read_array(path: Path) -> NDArray[np.floating]:
+def _read_array(path: Path, predictor: Predictor) -> NDArray[np.floating]:
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{path} is not a .npy file of numbers: {error}.", hint="Write it with numpy.save.") from None
     if array.dtype.kind not in "fiub":
         raise UserError(f"{path} must hold numbers. Got {array.dtype}.")
-    return np.asarray(array, dtype=np.float32)
+    values = np.asarray(array, dtype=np.float32)
+    return _scaled(values, predictor) if array.dtype == np.uint8 else values
+
+
+def _scaled(values: NDArray[np.floating], predictor: Predictor) -> NDArray[np.floating]:
+    """Bytes from 0 to 255 on the scale of the data that the network was trained on."""
+    data = predictor.loaded.plan.data
+    return np.float32(data.low) + np.float32(data.high - data.low) * (values / np.float32(255))
 
 
 def _read_picture(path: Path, predictor: Predictor) -> NDArray[np.floating]:
@@ -92,10 +104,10 @@ def _read_picture(path: Path, predictor: Predictor) -> NDArray[np.floating]:
         raise UserError(f"The network takes {channels} channels, which no picture file has.", hint="Give a .npy file.")
     try:
         with Image.open(path) as image:
-            resized = image.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BILINEAR)
+            opaque = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+            form = "L" if channels == 1 else "RGB"
+            resized = opaque.convert(form).resize((width, height), Image.Resampling.BILINEAR)
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} is not a picture: {error}.", hint="Give a PNG or JPEG file.") from None
-    data = predictor.loaded.plan.data
-    values = np.asarray(resized, dtype=np.float32) / np.float32(255)
-    values = values[None] if channels == 1 else values.transpose(2, 0, 1)
-    return np.float32(data.low) + np.float32(data.high - data.low) * values
+    values = np.asarray(resized, dtype=np.float32)
+    return _scaled(values[None] if channels == 1 else values.transpose(2, 0, 1), predictor)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convspec.errors import INTERRUPTED, UserError
+from convspec.errors import INTERRUPTED, RUN_FAILED, UserError
 from convspec.loading import Loaded
 from convspec.values import shown
 from runners import files
 from runners.interruption import Interruption
 from runners.recording import DATA, ENGINE, Recording
 from runners.result import Result
+from runners.tracking.events import owner_of
 from runners.tracking.process import Drainer, start_drainer
 from runners.tracking.record import folder_of
 from runners.tracking.spool import Spool
@@ -39,7 +40,7 @@ class InterruptedRunError(UserError):
 class Request:
     """What is asked for besides the pipeline: where to keep things, threads, device, and which run to go on with.
 
-    `settings` are those that the pipeline was loaded with, for the command that resumes it.
+    `settings` are those that the pipeline was loaded with, `options` what else the command that resumes it must repeat.
     """
 
     home: Path
@@ -48,6 +49,7 @@ class Request:
     resume: str | None = None
     settings: tuple[str, ...] = ()
     device: str = "auto"
+    options: tuple[str, ...] = ()
 
 
 def run(loaded: Loaded, request: Request, observers: list[Observer]) -> Result:
@@ -69,6 +71,12 @@ def _open_spool(loaded: Loaded, request: Request) -> Spool:
         raise UserError(
             f"Run {request.resume} has nothing to go on from in {request.home / '.convspec'}.",
             hint="Only a run that was interrupted in this folder can be resumed; `convspec list` shows the runs.",
+        )
+    owner = owner_of(folder)
+    if owner is not None and not owner.is_gone():
+        raise UserError(
+            f"Run {request.resume} is still running, in process {owner.pid} on {owner.host}.",
+            hint="Wait for it to end, or stop it with Ctrl-C first.",
         )
     _check_unchanged(loaded, folder / "artifacts" / files.PIPELINE_FILE, request.resume)
     return Spool.reopen(folder)
@@ -114,6 +122,14 @@ class _Run:
         recording.announce(threads=self.request.threads, keep_files=self.request.resume is None)
         try:
             return self._train(experiment, checkpoint, recording, observers)
+        except MemoryError as error:
+            self.spool.end("FAILED", reason=f"out of memory: {error}")
+            self.drainer.wait()
+            raise UserError(
+                f"The memory of this machine does not suffice: {error}.",
+                hint="`convspec show` says what each layer takes; use fewer features or neurons, or a smaller batch.",
+                exit_code=RUN_FAILED,
+            ) from None
         except UserError as error:
             if not isinstance(error, InterruptedRunError):
                 self.spool.end("FAILED", reason=str(error))
@@ -157,12 +173,15 @@ class _Run:
         recording.save(experiment.trainer.checkpoint())
         self.spool.end("KILLED", reason="interrupted")
         run_id = self.drainer.wait().run_id
-        resume = shlex.join(["convspec", "run", self.loaded.file, *self._options(experiment), "--resume", run_id])
+        resume = shlex.join(
+            ["convspec", "run", self.loaded.file, *self._options(experiment), *self.request.options, "--resume", run_id]
+        )
         raise InterruptedRunError(run_id, resume, experiment.trainer.progress.epoch)
 
     def _options(self, experiment: Experiment) -> list[str]:
         """What the command that goes on with the run has to repeat."""
         options = [word for setting in self.request.settings for word in ("--set", setting)]
+        options += self.request.options
         if self.request.device != "auto":
             options += ["--device", self.request.device]
         if experiment.engine.name != "numpy":

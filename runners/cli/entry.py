@@ -25,8 +25,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    from runners.cli.main import run_command_line
-
+    try:
+        from runners.cli.main import run_command_line
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(run_command_line(sys.argv[1:]))
 
 

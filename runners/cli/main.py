@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Sequence
 from importlib import import_module
@@ -9,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from convspec.errors import INTERRUPTED, PipelineError, UserError
+from convspec.errors import INTERRUPTED, RUN_FAILED, PipelineError, UserError
 from runners.cli.output import echo, echo_error
 
 COMMANDS = {
@@ -83,6 +84,12 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _nobody_reads()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _nobody_reads()
+        echo_error(f"Error: {error.strerror}.")
+        return RUN_FAILED
 
 
 def _fail(error: UserError, *, as_json: bool) -> int:

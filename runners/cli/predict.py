@@ -21,7 +21,8 @@ from runners.cli.output import echo, echo_json, json_option, table, tracking_opt
 def command(run_id: str, picture: Path, invert: bool, tracking_uri: str | None, as_json: bool) -> None:
     """Ask a trained network about INPUT, a picture file or a .npy file of one or several pictures.
 
-    Prints the votes for each class and the answer. A picture file is brought to the size and the scale of the data.
+    Prints the votes for each class and the answer. A picture file is stretched to the size of the data, what is
+    transparent becomes white, and black and white become the lowest and the highest value of the data; so do bytes in a .npy.
     """
     import numpy as np
 

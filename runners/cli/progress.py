@@ -48,7 +48,7 @@ class PlainProgress:
 
 
 class BarProgress:
-    """A bar over all batches of all epochs, with the last epoch's figures beside it."""
+    """A line for each epoch, and below them a bar over all batches of all epochs."""
 
     def __init__(self) -> None:
         self.bar: Bar | None = None
@@ -75,7 +75,9 @@ class BarProgress:
     def on_epoch(self, epoch: Epoch, checkpoint: Callable[[], Checkpoint]) -> None:
         if self.bar is not None:
             done = epoch.number * self.batches
-            self.bar.update(self.task, completed=done, description=epoch_line(epoch, self.total), refresh=True)
+            self.bar.console.print(epoch_line(epoch, self.total), highlight=False, soft_wrap=True)
+            following = "recording" if epoch.number == self.total else f"epoch {epoch.number + 1}/{self.total}"
+            self.bar.update(self.task, completed=done, description=following, refresh=True)
 
     def close(self) -> None:
         """Leaves the bar as it stands."""

@@ -65,7 +65,7 @@ def command(run_id: str, threads: int | None, tracking_uri: str | None, as_json:
     else:
         echo(f"recorded  {expected}\nnow       {found}")
         echo("The weights are the same to the bit." if same else "The weights differ.")
-        if not same:
+        if not same or differences:
             echo(
                 "\n".join(f"  {line}" for line in differences)
                 or "  Nothing in the environment that is recorded differs."

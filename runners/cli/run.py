@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,7 +53,8 @@ def command(
 ) -> None:
     """Train a pipeline, evaluate it on the test examples, and record the run in MLflow.
 
-    FILE is a YAML file, or the name of a shipped pipeline (`convspec list`).
+    FILE is a YAML file, or the name of a shipped pipeline (`convspec list`). The weights that are kept, evaluated and
+    recorded are those of the epoch with the lowest cost on the validation examples.
     """
     from convspec.loading import load
     from runners.cli.progress import progress
@@ -62,6 +65,7 @@ def command(
 
     if engine is not None:
         settings = (*settings, f"engine={engine}")
+    options = ("--tracking-uri", tracking_uri) if tracking_uri else ()
     loaded = load(file, settings)
     home = Path.cwd()
     uri = resolve_uri(tracking_uri, home)
@@ -69,7 +73,7 @@ def command(
         echo_error(str(orphan))
     shown = progress()
     try:
-        result = run(loaded, Request(home, uri, threads or cores(), resume, settings, device), [shown])
+        result = run(loaded, Request(home, uri, threads or cores(), resume, settings, device, options), [shown])
     finally:
         shown.close()
     if as_json:
@@ -116,7 +120,12 @@ def _print(loaded: Loaded, result: Result, uri: str) -> None:
         echo_error(result.note)
     if result.run_id:
         option = "" if uri.endswith(f"{Path.cwd()}/mlflow.db") else f" --tracking-uri {uri}"
-        echo(f"\nSee it:   convspec ui{option}\nAsk it:   convspec predict {result.run_id} PICTURE")
+        echo(f"\nSee it:   {_program()} ui{option}\nAsk it:   {_program()} predict {result.run_id} PICTURE")
+
+
+def _program() -> str:
+    """How this program is called: by its name, or by its path where the shell would not find it."""
+    return "convspec" if which("convspec") or not sys.argv[0].endswith("convspec") else sys.argv[0]
 
 
 def _classes(result: Result) -> str:

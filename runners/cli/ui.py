@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -40,5 +43,18 @@ def command(port: int, host: str, tracking_uri: str | None, as_json: bool) -> in
     if as_json:
         echo_json({"url": address})
     else:
-        echo(f"{address}  (Ctrl-C stops it)")
-    return subprocess.call(arguments, env=environment)
+        echo(f"{address}  (ready in some seconds; Ctrl-C stops it)")
+    return _serve(arguments, environment)
+
+
+def _serve(arguments: list[str], environment: dict[str, str]) -> int:
+    """Runs the server, which is several processes, until somebody stops it; what it prints goes to standard error."""
+    server = subprocess.Popen(arguments, env=environment, stdout=sys.stderr, start_new_session=True)
+
+    def stop(number: int, frame: object) -> None:
+        os.killpg(server.pid, signal.SIGTERM)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    code = server.wait()
+    return 0 if code in (0, -signal.SIGTERM, 128 + signal.SIGTERM) else 1

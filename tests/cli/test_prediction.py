@@ -148,3 +148,22 @@ def wait_for(address: str) -> None:
         except OSError:
             time.sleep(0.2)
     pytest.fail(f"nothing answers at {address}")
+
+
+def test_bytes_are_brought_to_the_scale_of_the_data(trained: tuple[CommandLine, str]) -> None:
+    convspec, run_id = trained
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+    np.save(convspec.folder / "bytes.npy", pixels)
+    np.save(convspec.folder / "floats.npy", pixels / np.float32(255))
+    found = convspec("predict", run_id, "bytes.npy", "--json").json["votes"]
+    np.testing.assert_allclose(found, convspec("predict", run_id, "floats.npy", "--json").json["votes"], atol=1e-5)
+
+
+def test_what_is_transparent_is_white(trained: tuple[CommandLine, str]) -> None:
+    convspec, run_id = trained
+    picture = np.zeros((8, 8, 4), np.uint8)
+    picture[2:5, 3, 3] = 255
+    Image.fromarray(picture).save(convspec.folder / "ink.png")
+    np.save(convspec.folder / "ink.npy", np.where(picture[..., 3] > 0, 0.0, 1.0).astype(np.float32))
+    found = convspec("predict", run_id, "ink.png", "--json").json["votes"]
+    np.testing.assert_allclose(found, convspec("predict", run_id, "ink.npy", "--json").json["votes"], atol=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shlex
 import signal
 import subprocess
 import time
@@ -217,3 +218,41 @@ def test_the_store_of_the_environment_is_used(convspec: CommandLine, tmp_path: P
     assert done.code == 0
     assert not (tmp_path / "mlflow.db").exists()
     assert MlflowClient(uri).get_run(done.json["run_id"]).info.status == "FINISHED"
+
+
+def test_the_command_that_resumes_repeats_what_the_run_was_given(convspec: CommandLine, tmp_path: Path) -> None:
+    file = write(convspec, LONG, "with space.yaml")
+    uri = f"sqlite:///{tmp_path}/other.db"
+    with convspec.start("run", file, "--set", "training.epochs=400", "--tracking-uri", uri) as process:
+        wait_for_epoch(process, 1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    resume = err.rpartition("Go on with: ")[2]
+    words = shlex.split(resume)
+    assert words[:-1] == [*("convspec", "run", file, "--set", "training.epochs=400", "--tracking-uri", uri, "--resume")]
+    # the run is as long as it was: not 30 epochs, as the file says
+    with convspec.start(*words[1:]) as process:
+        wait_for_epoch(process, 2)
+        process.kill()
+
+
+def test_a_run_that_is_still_running_is_not_resumed(convspec: CommandLine) -> None:
+    file = write(convspec, LONG)
+    with convspec.start("run", file, "--set", "training.epochs=2000") as process:
+        wait_for_epoch(process, 1)
+        deadline = time.monotonic() + 60
+        runs: list[dict[str, str]] = []
+        while not runs and time.monotonic() < deadline:
+            runs = convspec("list", "--json").json["runs"]
+        done = convspec("run", file, "--set", "training.epochs=2000", "--resume", runs[0]["run_id"])
+        process.kill()
+    assert done.code == 2
+    assert "is still running, in process" in done.err
+
+
+def test_a_network_that_outgrows_the_memory_is_one_message(convspec: CommandLine) -> None:
+    done = convspec("run", "digits", "--set", "network.fully_connected_1.neurons=1000000000")
+    assert done.code == 1
+    assert "The memory of this machine does not suffice" in done.err
+    (run,) = wait_until_ended(convspec)
+    assert run["status"] == "FAILED"
