@@ -173,9 +173,7 @@ class _Run:
         recording.save(experiment.trainer.checkpoint())
         self.spool.end("KILLED", reason="interrupted")
         run_id = self.drainer.wait().run_id
-        resume = shlex.join(
-            ["convspec", "run", self.loaded.file, *self._options(experiment), *self.request.options, "--resume", run_id]
-        )
+        resume = shlex.join(["convspec", "run", self.loaded.file, *self._options(experiment), "--resume", run_id])
         raise InterruptedRunError(run_id, resume, experiment.trainer.progress.epoch)
 
     def _options(self, experiment: Experiment) -> list[str]:
