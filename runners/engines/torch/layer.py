@@ -7,7 +7,7 @@ where `device.channels_last` says so. The way back is PyTorch's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import singledispatch
 
 from torch import Tensor
@@ -25,13 +25,16 @@ Operation = Callable[[Tensor, Uniform], Tensor]
 
 @dataclass(frozen=True)
 class Site:
-    """Where an operation works: shapes of one example, and the parameters by name, changed from outside."""
+    """Where an operation works: shapes of one example, and the parameters by name, changed from outside. `after` takes what the
+    running averages become by a batch, which it holds as they were before; `stacks` are the layers within this one."""
 
     name: str
     input_shape: Shape
     output_shape: Shape
     parameters: Mapping[str, Tensor]
     training: bool
+    after: Mapping[str, Tensor] = field(default_factory=dict)
+    stacks: tuple[Operation, ...] = ()
 
 
 @singledispatch

@@ -19,6 +19,9 @@ from runners.engines.torch.device import channels_last, find_device, repeat_to_t
 from runners.engines.torch.layer import Operation, Site, Uniform, operation
 from runners.engines.torch.parameters import Parameters
 
+WORTH_THREADS = 30_000_000
+"""Multiply-adds of what is computed together below which one thread is faster than several."""
+
 WIDEST_BYTES = 64 << 20
 """The output of the widest layer, for all examples that vote together, stays below this."""
 
@@ -26,7 +29,7 @@ WIDEST_BYTES = 64 << 20
 def relu_after_maximum(layers: Sequence[LayerPlan]) -> list[LayerPlan]:
     """The layers with every relu that stands before a maximum moved behind it, where fewer values are left: the largest of
     several values stays the largest, and the values that relu makes equal get no gradient."""
-    order = list(layers)
+    order = [replace(layer, stacks=tuple(tuple(relu_after_maximum(s)) for s in layer.stacks)) for layer in layers]
     for i, following in enumerate(order[1:]):
         pooling = following.layer
         if isinstance(order[i].layer, Relu) and isinstance(pooling, Pooling) and pooling.reduce == "max":
@@ -50,13 +53,11 @@ class Network:
     ) -> None:
         self.plan, self.threads, self.device = plan, threads, find_device(device)
         repeat_to_the_bit(self.device)
-        use_threads(threads)
         self.dtype = torch.float64 if np.dtype(dtype) == np.float64 else torch.float32
         self.parameters = Parameters(plan, weights, dtype=self.dtype, device=self.device)
         fast = relu_after_maximum(plan.layers)
-        self._training, self._fast = (self._operations(fast, training=training) for training in (True, False))
-        self._as_written = self._operations(plan.layers, training=False)
         self._limit = chunk_limit(plan)
+        self._training, self._fast = (self._chain(fast, training=training) for training in (True, False))
 
     @property
     def values(self) -> Array:
@@ -65,16 +66,16 @@ class Network:
 
     @property
     def running(self) -> Array:
-        return np.empty(0)  # no layer that this engine computes has running averages
+        running: Array = _array(self.parameters.running)
+        return running
 
     @property
     def weights(self) -> dict[str, Array]:
         return {name: np.array(_array(tensor.detach()), order="C") for name, tensor in self.parameters.named().items()}
 
     def votes(self, pictures: Array) -> Array:
-        widest = max(layer.activation_bytes for layer in self.plan.layers)
+        widest = max(layer.activation_bytes for layer in self.plan.every_layer)
         size = max(1, WIDEST_BYTES // widest)
-        use_threads(self.threads)
         votes = np.empty((len(pictures), *self.plan.output_shape), _array(self.parameters.values[:0]).dtype)
         with torch.inference_mode():
             for start in range(0, len(pictures), size):
@@ -83,25 +84,23 @@ class Network:
         return votes
 
     def trace(self, pictures: Array) -> dict[str, Array]:
-        use_threads(self.threads)
-        x, outputs = self.tensor(pictures), {}
+        outputs: dict[str, Array] = {}
+        self._share(len(pictures))
         with torch.inference_mode():
-            for layer, each in zip(self.plan.layers, self._as_written, strict=True):
-                x = each(x, _no_draw)
-                outputs[layer.name] = np.array(_array(x), order="C")
+            self._chain(self.plan.layers, training=False, outputs=outputs)(self.tensor(pictures), _no_draw)
         return outputs
 
     def first_non_finite(self, pictures: Array) -> str | None:
         return next((name for name, y in self.trace(pictures).items() if not np.isfinite(y).all()), None)
 
     def gradient(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> Step:
-        use_threads(self.threads)
         y = self.learn(self.tensor(pictures), draw)
         votes = _array(y.detach()).copy()
         with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
             costs, dvotes = cost(votes, truth)
         self.back(y, self.tensor(dvotes / len(truth)))
-        return Step(votes, float(costs.mean(dtype=np.float64)), _array(self.parameters.gradient).copy())
+        gradient, running = (_array(one).copy() for one in (self.parameters.gradient, self.parameters.after))
+        return Step(votes, float(costs.mean(dtype=np.float64)), gradient, running)
 
     def tensor(self, array: Array) -> Tensor:
         """A copy on the device, pictures with their channels last where that is faster.
@@ -115,16 +114,14 @@ class Network:
 
     def forward(self, x: Tensor) -> Tensor:
         """The votes (n, classes) of a network that is not in training."""
-        for each in self._fast:
-            x = each(x, _no_draw)
-        return x
+        self._share(len(x))
+        return self._fast(x, _no_draw)
 
     def learn(self, x: Tensor, draw: Draw | None) -> Tensor:
-        """The votes (n, classes) of a network in training, with the way back."""
-        uniform = self._uniform(len(x), draw)
-        for each in self._training:
-            x = each(x, uniform)
-        return x
+        """The votes (n, classes) of a network in training, with the way back. Fills `parameters.after`."""
+        self._share(len(x))
+        self.parameters.after.copy_(self.parameters.running)
+        return self._training(x, self._uniform(len(x), draw))
 
     def back(self, y: Tensor, dy: Tensor | None = None) -> None:
         """Fills `parameters.gradient` from the gradient dy of y; a y that is one number needs none."""
@@ -132,24 +129,43 @@ class Network:
         if y.requires_grad:
             y.backward(dy)
 
-    def _operations(self, layers: Sequence[LayerPlan], *, training: bool) -> list[Operation]:
-        return [
-            operation(
-                layer.layer,
-                Site(layer.name, layer.input_shape, layer.output_shape, self.parameters.of[layer.name], training),
-            )
-            for layer in layers
-        ]
+    def _share(self, n: int) -> None:
+        """As many threads as n examples are worth, so that results depend on the number asked for alone."""
+        use_threads(self.threads if n * self.plan.multiply_adds >= WORTH_THREADS else 1)
+
+    def _chain(
+        self, layers: Sequence[LayerPlan], *, training: bool, outputs: dict[str, Array] | None = None
+    ) -> Operation:
+        """One operation that computes layers one after the other; `outputs` takes what comes of each."""
+        operations = [(layer.name, self._operation(layer, training, outputs)) for layer in layers]
+
+        def chain(x: Tensor, uniform: Uniform) -> Tensor:
+            for name, each in operations:
+                x = each(x, uniform)
+                if outputs is not None:
+                    outputs[name] = np.array(_array(x), order="C")
+            return x
+
+        return chain
+
+    def _operation(self, layer: LayerPlan, training: bool, outputs: dict[str, Array] | None) -> Operation:
+        of, after = self.parameters.of[layer.name], self.parameters.of_after[layer.name]
+        stacks = tuple(self._chain(stack, training=training, outputs=outputs) for stack in layer.stacks)
+        return operation(
+            layer.layer, Site(layer.name, layer.input_shape, layer.output_shape, of, training, after, stacks)
+        )
 
     def _uniform(self, n: int, draw: Draw | None) -> Uniform:
         """Draws chunk by chunk with the examples last, as the numpy engine does, so that both see the same masks."""
         if draw is None:
             return _no_draw
+        # Averages over a batch need all of it at once.
+        spans = [slice(0, n)] if self.plan.running_count else chunks(n, self._limit)
 
         def uniform(name: str, shape: Sequence[int]) -> Tensor:
             drawn = [
                 draw(name, index).random((*shape, span.stop - span.start), dtype=np.float32)
-                for index, span in enumerate(chunks(n, self._limit))
+                for index, span in enumerate(spans)
             ]
             whole = np.concatenate(drawn, axis=-1)
             return torch.from_numpy(whole).to(self.device).movedim(-1, 0)

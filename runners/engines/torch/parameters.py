@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 
 import torch
@@ -17,34 +17,51 @@ from runners.engines.torch.device import channels_last
 
 class Parameters:
     """`values` and `gradient` are one vector each, so that an optimizer works on all of them at once; PyTorch sees views of
-    them, and adds to the gradient in place. `of` has the parameters of each layer by its name."""
+    them, and adds to the gradient in place. `running` follows from the batches that pass through, and becomes `after` by the
+    one that does; `of` and `of_after` have those of each layer by its name."""
 
     def __init__(self, plan: Plan, weights: Mapping[str, Array], *, dtype: torch.dtype, device: torch.device) -> None:
-        trained = sum(layer.trainable_count for layer in plan.layers)
-        everything = torch.zeros(plan.parameter_count + plan.running_count, dtype=dtype, device=device)
-        self.values, kept = everything[:trained], everything[trained:]
-        self.gradient = torch.zeros(trained, dtype=dtype, device=device)
-        self.of: dict[str, dict[str, Tensor]] = {}
-        next_trained = next_kept = 0
-        for layer in plan.layers:
-            self.of[layer.name] = found = {}
-            for parameter in layer.parameters:
-                size, shape = prod(parameter.shape), parameter.shape
-                start = next_trained if parameter.trainable else next_kept
-                span = slice(start, start + size)
-                view = channels_last((self.values if parameter.trainable else kept)[span], shape, device)
-                view.copy_(_fitting(f"{layer.name}.{parameter.name}", parameter, weights))
-                found[parameter.name] = view
-                if parameter.trainable:
-                    view.requires_grad_()
-                    view.grad = channels_last(self.gradient[span], shape, device)
-                    next_trained = span.stop
-                else:
-                    next_kept = span.stop
+        layers = plan.every_layer
+        self.device = device
+        trained = sum(layer.trainable_count for layer in layers)
+        self.values, self.gradient, self.running, self.after, kept = (
+            torch.zeros(count, dtype=dtype, device=device)
+            for count in (trained, trained, plan.running_count, plan.running_count, plan.parameter_count - trained)
+        )
+        self.of: dict[str, dict[str, Tensor]] = {layer.name: {} for layer in layers}
+        self.of_after: dict[str, dict[str, Tensor]] = {layer.name: {} for layer in layers}
+        learned = [(layer.name, one) for layer in layers for one in layer.learned]
+        self._lay(self.of, self.values, [each for each in learned if each[1].trainable])
+        self._lay(self.of, kept, [each for each in learned if not each[1].trainable])
+        running = [(layer.name, one) for layer in layers for one in layer.running]
+        self._lay(self.of, self.running, running)
+        self._lay(self.of_after, self.after, running)
+        self._fill(plan, weights)
+        gradients: dict[str, dict[str, Tensor]] = {layer.name: {} for layer in layers}
+        self._lay(gradients, self.gradient, [each for each in learned if each[1].trainable])
+        for layer, found in gradients.items():
+            for name, gradient in found.items():
+                self.of[layer][name].requires_grad_().grad = gradient
 
     def named(self) -> dict[str, Tensor]:
-        """All parameters in their public shapes, by `LAYER.weight` and `LAYER.bias`."""
+        """All parameters in their public shapes, by `LAYER.weight`, `LAYER.bias` and so on."""
         return {f"{layer}.{name}": tensor for layer, found in self.of.items() for name, tensor in found.items()}
+
+    def _lay(
+        self, of: dict[str, dict[str, Tensor]], vector: Tensor, parameters: Sequence[tuple[str, Parameter]]
+    ) -> None:
+        """Views of the vector for parameters one after the other."""
+        start = 0
+        for layer, parameter in parameters:
+            stop = start + prod(parameter.shape)
+            of[layer][parameter.name] = channels_last(vector[start:stop], parameter.shape, self.device)
+            start = stop
+
+    def _fill(self, plan: Plan, weights: Mapping[str, Array]) -> None:
+        for layer in plan.every_layer:
+            for parameter in layer.parameters:
+                given = _fitting(f"{layer.name}.{parameter.name}", parameter, weights)
+                self.of[layer.name][parameter.name].copy_(given)
 
 
 def _fitting(name: str, parameter: Parameter, weights: Mapping[str, Array]) -> Tensor:

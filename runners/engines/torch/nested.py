@@ -1,0 +1,34 @@
+"""Layers made of stacks of layers that all begin with the same input."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from convspec.layers.nested import Branches, Residual
+from runners.engines.torch.layer import Operation, Site, Uniform, operation
+
+
+@operation.register
+def _(layer: Residual, site: Site) -> Operation:
+    (stack,), projection = site.stacks, site.parameters.get("projection")
+    strides = layer.stride(site.input_shape, site.output_shape)
+
+    def shortcut(x: Tensor) -> Tensor:
+        if projection is None:
+            return x
+        return functional.conv2d(x, projection, None, strides) if strides else functional.linear(x, projection)
+
+    return lambda x, uniform: stack(x, uniform) + shortcut(x)
+
+
+@operation.register
+def _(layer: Branches, site: Site) -> Operation:
+    def branches(x: Tensor, uniform: Uniform) -> Tensor:
+        ends = [stack(x, uniform) for stack in site.stacks]
+        return reduce(torch.add, ends) if layer.join == "add" else torch.cat(ends, 1)
+
+    return branches
