@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from convspec.plan import LayerPlan, Plan
 from runners.engines.engine import Array, CostFunction, Draw, Step, Truth
 from runners.engines.numpy.network import chunk_limit, chunks
 from runners.engines.torch.device import channels_last, find_device, repeat_to_the_bit, use_threads
-from runners.engines.torch.layer import Operation, Site, Uniform, operation
+from runners.engines.torch.layer import Operation, Site, Uniform, in_turn, operation
 from runners.engines.torch.parameters import Parameters
 
 WORTH_THREADS = 30_000_000
@@ -25,11 +25,18 @@ WORTH_THREADS = 30_000_000
 WIDEST_BYTES = 64 << 20
 """The output of the widest layer, for all examples that vote together, stays below this."""
 
+Note = Callable[[str, Tensor], None]
+"""What is told the output of a layer by its name."""
+
 
 def relu_after_maximum(layers: Sequence[LayerPlan]) -> list[LayerPlan]:
     """The layers with every relu that stands before a maximum moved behind it, where fewer values are left: the largest of
     several values stays the largest, and the values that relu makes equal get no gradient."""
+<<<<<<< theirs
+    order = [_within(layer) if layer.stacks else layer for layer in layers]
+=======
     order = [replace(layer, stacks=tuple(tuple(relu_after_maximum(s)) for s in layer.stacks)) for layer in layers]
+>>>>>>> mine
     for i, following in enumerate(order[1:]):
         pooling = following.layer
         if isinstance(order[i].layer, Relu) and isinstance(pooling, Pooling) and pooling.reduce == "max":
@@ -37,6 +44,10 @@ def relu_after_maximum(layers: Sequence[LayerPlan]) -> list[LayerPlan]:
             relu = replace(order[i], input_shape=shape, output_shape=shape)
             order[i : i + 2] = following, relu
     return order
+
+
+def _within(layer: LayerPlan) -> LayerPlan:
+    return replace(layer, stacks=tuple(tuple(relu_after_maximum(stack)) for stack in layer.stacks))
 
 
 class Network:
@@ -56,6 +67,10 @@ class Network:
         self.dtype = torch.float64 if np.dtype(dtype) == np.float64 else torch.float32
         self.parameters = Parameters(plan, weights, dtype=self.dtype, device=self.device)
         fast = relu_after_maximum(plan.layers)
+<<<<<<< theirs
+        self._training, self._fast = (self._operation(fast, training=training) for training in (True, False))
+=======
+>>>>>>> mine
         self._limit = chunk_limit(plan)
         self._training, self._fast = (self._chain(fast, training=training) for training in (True, False))
 
@@ -84,10 +99,21 @@ class Network:
         return votes
 
     def trace(self, pictures: Array) -> dict[str, Array]:
+<<<<<<< theirs
+        use_threads(self.threads)
+        outputs: dict[str, Array] = {}
+
+        def note(name: str, y: Tensor) -> None:
+            outputs[name] = np.array(_array(y), order="C")
+
+        with torch.inference_mode():
+            self._operation(self.plan.layers, training=False, note=note)(self.tensor(pictures), _no_draw)
+=======
         outputs: dict[str, Array] = {}
         self._share(len(pictures))
         with torch.inference_mode():
             self._chain(self.plan.layers, training=False, outputs=outputs)(self.tensor(pictures), _no_draw)
+>>>>>>> mine
         return outputs
 
     def first_non_finite(self, pictures: Array) -> str | None:
@@ -99,7 +125,11 @@ class Network:
         with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
             costs, dvotes = cost(votes, truth)
         self.back(y, self.tensor(dvotes / len(truth)))
+<<<<<<< theirs
+        gradient, running = (_array(one).copy() for one in (self.parameters.gradient, self.parameters.running_after))
+=======
         gradient, running = (_array(one).copy() for one in (self.parameters.gradient, self.parameters.after))
+>>>>>>> mine
         return Step(votes, float(costs.mean(dtype=np.float64)), gradient, running)
 
     def tensor(self, array: Array) -> Tensor:
@@ -114,6 +144,13 @@ class Network:
 
     def forward(self, x: Tensor) -> Tensor:
         """The votes (n, classes) of a network that is not in training."""
+<<<<<<< theirs
+        return self._fast(x, _no_draw)
+
+    def learn(self, x: Tensor, draw: Draw | None) -> Tensor:
+        """The votes (n, classes) of a network in training, with the way back, and what the running averages become."""
+        self.parameters.begin_running()
+=======
         self._share(len(x))
         return self._fast(x, _no_draw)
 
@@ -121,6 +158,7 @@ class Network:
         """The votes (n, classes) of a network in training, with the way back. Fills `parameters.after`."""
         self._share(len(x))
         self.parameters.after.copy_(self.parameters.running)
+>>>>>>> mine
         return self._training(x, self._uniform(len(x), draw))
 
     def back(self, y: Tensor, dy: Tensor | None = None) -> None:
@@ -129,6 +167,18 @@ class Network:
         if y.requires_grad:
             y.backward(dy)
 
+<<<<<<< theirs
+    def _operation(self, layers: Sequence[LayerPlan], *, training: bool, note: Note | None = None) -> Operation:
+        """Layers one after the other; `note` is told the output of each, those within a layer before it."""
+        parameters = self.parameters.in_training if training else self.parameters.of
+        operations = []
+        for layer in layers:
+            stacks = tuple(self._operation(stack, training=training, note=note) for stack in layer.stacks)
+            shapes = layer.input_shape, layer.output_shape
+            made = operation(layer.layer, Site(layer.name, *shapes, parameters[layer.name], training, stacks))
+            operations.append(made if note is None else _noted(made, layer.name, note))
+        return in_turn(operations)
+=======
     def _share(self, n: int) -> None:
         """As many threads as n examples are worth, so that results depend on the number asked for alone."""
         use_threads(self.threads if n * self.plan.multiply_adds >= WORTH_THREADS else 1)
@@ -154,6 +204,7 @@ class Network:
         return operation(
             layer.layer, Site(layer.name, layer.input_shape, layer.output_shape, of, training, after, stacks)
         )
+>>>>>>> mine
 
     def _uniform(self, n: int, draw: Draw | None) -> Uniform:
         """Draws chunk by chunk with the examples last, as the numpy engine does, so that both see the same masks."""
@@ -171,6 +222,15 @@ class Network:
             return torch.from_numpy(whole).to(self.device).movedim(-1, 0)
 
         return uniform
+
+
+def _noted(made: Operation, name: str, note: Note) -> Operation:
+    def noted(x: Tensor, uniform: Uniform) -> Tensor:
+        y = made(x, uniform)
+        note(name, y)
+        return y
+
+    return noted
 
 
 def _no_draw(name: str, shape: Sequence[int]) -> Tensor:

@@ -1,4 +1,8 @@
+<<<<<<< theirs
+"""Normalizations: PyTorch's own; running averages follow the batches in training, and stand for them otherwise."""
+=======
 """Normalizations: PyTorch's own, with statistics over the batch, the example, or groups and neighbours of channels."""
+>>>>>>> mine
 
 from __future__ import annotations
 
@@ -17,6 +21,25 @@ from runners.engines.torch.layer import Operation, Site, Uniform, operation
 
 @operation.register
 def _(layer: BatchNormalization, site: Site) -> Operation:
+<<<<<<< theirs
+    mean, variance = site.parameters["mean"], site.parameters["variance"]
+    scale, shift = site.parameters["scale"], site.parameters["shift"]
+
+    def normalize(x: Tensor, uniform: Uniform) -> Tensor:
+        if site.training and x.numel() == len(mean):
+            return normalize_one(x)
+        return functional.batch_norm(x, mean, variance, scale, shift, site.training, layer.momentum, layer.epsilon)
+
+    def normalize_one(x: Tensor) -> Tensor:
+        """A batch of one value a channel, which PyTorch refuses: its variance is 0."""
+        with torch.no_grad():
+            mean.lerp_(x.flatten(), layer.momentum)
+            variance.mul_(1 - layer.momentum)
+        form = (-1, *[1] * (x.ndim - 2))
+        return (x - x) * scale.view(form) + shift.view(form)
+
+    return normalize
+=======
     scale, shift, mean, variance = (site.parameters[name] for name in ("scale", "shift", "mean", "variance"))
     after = (site.after["mean"], site.after["variance"]) if site.training else None
 
@@ -30,6 +53,7 @@ def _(layer: BatchNormalization, site: Site) -> Operation:
         return functional.batch_norm(x, *after, scale, shift, training=True, momentum=layer.momentum, eps=layer.epsilon)
 
     return batch_normalization
+>>>>>>> mine
 
 
 @operation.register
@@ -41,7 +65,11 @@ def _(layer: LayerNormalization, site: Site) -> Operation:
 @operation.register
 def _(layer: GroupNormalization, site: Site) -> Operation:
     scale, shift = site.parameters["scale"], site.parameters["shift"]
+<<<<<<< theirs
+    return lambda x, uniform: functional.group_norm(x, layer.groups, scale, shift, layer.epsilon)
+=======
     return lambda x, uniform: torch.group_norm(x, layer.groups, scale, shift, layer.epsilon)
+>>>>>>> mine
 
 
 @operation.register
