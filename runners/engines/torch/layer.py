@@ -6,13 +6,8 @@ where `device.channels_last` says so. The way back is PyTorch's.
 
 from __future__ import annotations
 
-<<<<<<< theirs
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-=======
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
->>>>>>> mine
 from functools import singledispatch
 
 from torch import Tensor
@@ -41,23 +36,14 @@ def in_turn(operations: Sequence[Operation]) -> Operation:
 
 @dataclass(frozen=True)
 class Site:
-<<<<<<< theirs
     """Where an operation works: shapes of one example, the parameters by name, changed from outside, and the stacks of layers
     within the layer. In training the running averages are those that a step may change."""
-=======
-    """Where an operation works: shapes of one example, and the parameters by name, changed from outside. `after` takes what the
-    running averages become by a batch, which it holds as they were before; `stacks` are the layers within this one."""
->>>>>>> mine
 
     name: str
     input_shape: Shape
     output_shape: Shape
     parameters: Mapping[str, Tensor]
     training: bool
-<<<<<<< theirs
-=======
-    after: Mapping[str, Tensor] = field(default_factory=dict)
->>>>>>> mine
     stacks: tuple[Operation, ...] = ()
 
 

@@ -44,11 +44,7 @@ class Learner:
             if self.clip is not None:
                 self._shorten(self.clip)
             self.optimizer.update(share=share)
-<<<<<<< theirs
             self.network.parameters.keep_running()
-=======
-            self.network.parameters.running.copy_(self.network.parameters.after)
->>>>>>> mine
         return Learned(votes, cost)
 
     def state(self) -> dict[str, Array]:

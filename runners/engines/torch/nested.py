@@ -1,8 +1,4 @@
-<<<<<<< theirs
 """Layers made of stacks of layers: every stack begins with the same input, which none of them changes."""
-=======
-"""Layers made of stacks of layers that all begin with the same input."""
->>>>>>> mine
 
 from __future__ import annotations
 
@@ -18,7 +14,6 @@ from runners.engines.torch.layer import Operation, Site, Uniform, operation
 
 @operation.register
 def _(layer: Residual, site: Site) -> Operation:
-<<<<<<< theirs
     (stack,), weight = site.stacks, site.parameters.get("projection")
     strides = layer.stride(site.input_shape, site.output_shape)
 
@@ -26,15 +21,6 @@ def _(layer: Residual, site: Site) -> Operation:
         if weight is None:
             return x
         return functional.conv2d(x, weight, None, strides) if strides else functional.linear(x, weight)
-=======
-    (stack,), projection = site.stacks, site.parameters.get("projection")
-    strides = layer.stride(site.input_shape, site.output_shape)
-
-    def shortcut(x: Tensor) -> Tensor:
-        if projection is None:
-            return x
-        return functional.conv2d(x, projection, None, strides) if strides else functional.linear(x, projection)
->>>>>>> mine
 
     return lambda x, uniform: stack(x, uniform) + shortcut(x)
 

@@ -32,11 +32,7 @@ Note = Callable[[str, Tensor], None]
 def relu_after_maximum(layers: Sequence[LayerPlan]) -> list[LayerPlan]:
     """The layers with every relu that stands before a maximum moved behind it, where fewer values are left: the largest of
     several values stays the largest, and the values that relu makes equal get no gradient."""
-<<<<<<< theirs
     order = [_within(layer) if layer.stacks else layer for layer in layers]
-=======
-    order = [replace(layer, stacks=tuple(tuple(relu_after_maximum(s)) for s in layer.stacks)) for layer in layers]
->>>>>>> mine
     for i, following in enumerate(order[1:]):
         pooling = following.layer
         if isinstance(order[i].layer, Relu) and isinstance(pooling, Pooling) and pooling.reduce == "max":
@@ -67,12 +63,8 @@ class Network:
         self.dtype = torch.float64 if np.dtype(dtype) == np.float64 else torch.float32
         self.parameters = Parameters(plan, weights, dtype=self.dtype, device=self.device)
         fast = relu_after_maximum(plan.layers)
-<<<<<<< theirs
         self._training, self._fast = (self._operation(fast, training=training) for training in (True, False))
-=======
->>>>>>> mine
         self._limit = chunk_limit(plan)
-        self._training, self._fast = (self._chain(fast, training=training) for training in (True, False))
 
     @property
     def values(self) -> Array:
@@ -99,8 +91,7 @@ class Network:
         return votes
 
     def trace(self, pictures: Array) -> dict[str, Array]:
-<<<<<<< theirs
-        use_threads(self.threads)
+        self._share(len(pictures))
         outputs: dict[str, Array] = {}
 
         def note(name: str, y: Tensor) -> None:
@@ -108,12 +99,6 @@ class Network:
 
         with torch.inference_mode():
             self._operation(self.plan.layers, training=False, note=note)(self.tensor(pictures), _no_draw)
-=======
-        outputs: dict[str, Array] = {}
-        self._share(len(pictures))
-        with torch.inference_mode():
-            self._chain(self.plan.layers, training=False, outputs=outputs)(self.tensor(pictures), _no_draw)
->>>>>>> mine
         return outputs
 
     def first_non_finite(self, pictures: Array) -> str | None:
@@ -125,11 +110,7 @@ class Network:
         with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
             costs, dvotes = cost(votes, truth)
         self.back(y, self.tensor(dvotes / len(truth)))
-<<<<<<< theirs
         gradient, running = (_array(one).copy() for one in (self.parameters.gradient, self.parameters.running_after))
-=======
-        gradient, running = (_array(one).copy() for one in (self.parameters.gradient, self.parameters.after))
->>>>>>> mine
         return Step(votes, float(costs.mean(dtype=np.float64)), gradient, running)
 
     def tensor(self, array: Array) -> Tensor:
@@ -144,21 +125,13 @@ class Network:
 
     def forward(self, x: Tensor) -> Tensor:
         """The votes (n, classes) of a network that is not in training."""
-<<<<<<< theirs
+        self._share(len(x))
         return self._fast(x, _no_draw)
 
     def learn(self, x: Tensor, draw: Draw | None) -> Tensor:
         """The votes (n, classes) of a network in training, with the way back, and what the running averages become."""
+        self._share(len(x))
         self.parameters.begin_running()
-=======
-        self._share(len(x))
-        return self._fast(x, _no_draw)
-
-    def learn(self, x: Tensor, draw: Draw | None) -> Tensor:
-        """The votes (n, classes) of a network in training, with the way back. Fills `parameters.after`."""
-        self._share(len(x))
-        self.parameters.after.copy_(self.parameters.running)
->>>>>>> mine
         return self._training(x, self._uniform(len(x), draw))
 
     def back(self, y: Tensor, dy: Tensor | None = None) -> None:
@@ -167,7 +140,10 @@ class Network:
         if y.requires_grad:
             y.backward(dy)
 
-<<<<<<< theirs
+    def _share(self, n: int) -> None:
+        """As many threads as n examples are worth, so that results depend on the number asked for alone."""
+        use_threads(self.threads if n * self.plan.multiply_adds >= WORTH_THREADS else 1)
+
     def _operation(self, layers: Sequence[LayerPlan], *, training: bool, note: Note | None = None) -> Operation:
         """Layers one after the other; `note` is told the output of each, those within a layer before it."""
         parameters = self.parameters.in_training if training else self.parameters.of
@@ -178,33 +154,6 @@ class Network:
             made = operation(layer.layer, Site(layer.name, *shapes, parameters[layer.name], training, stacks))
             operations.append(made if note is None else _noted(made, layer.name, note))
         return in_turn(operations)
-=======
-    def _share(self, n: int) -> None:
-        """As many threads as n examples are worth, so that results depend on the number asked for alone."""
-        use_threads(self.threads if n * self.plan.multiply_adds >= WORTH_THREADS else 1)
-
-    def _chain(
-        self, layers: Sequence[LayerPlan], *, training: bool, outputs: dict[str, Array] | None = None
-    ) -> Operation:
-        """One operation that computes layers one after the other; `outputs` takes what comes of each."""
-        operations = [(layer.name, self._operation(layer, training, outputs)) for layer in layers]
-
-        def chain(x: Tensor, uniform: Uniform) -> Tensor:
-            for name, each in operations:
-                x = each(x, uniform)
-                if outputs is not None:
-                    outputs[name] = np.array(_array(x), order="C")
-            return x
-
-        return chain
-
-    def _operation(self, layer: LayerPlan, training: bool, outputs: dict[str, Array] | None) -> Operation:
-        of, after = self.parameters.of[layer.name], self.parameters.of_after[layer.name]
-        stacks = tuple(self._chain(stack, training=training, outputs=outputs) for stack in layer.stacks)
-        return operation(
-            layer.layer, Site(layer.name, layer.input_shape, layer.output_shape, of, training, after, stacks)
-        )
->>>>>>> mine
 
     def _uniform(self, n: int, draw: Draw | None) -> Uniform:
         """Draws chunk by chunk with the examples last, as the numpy engine does, so that both see the same masks."""

@@ -20,7 +20,6 @@ Named = dict[str, dict[str, Tensor]]
 
 class Parameters:
     """`values` and `gradient` are one vector each, so that an optimizer works on all of them at once; PyTorch sees views of
-<<<<<<< theirs
     them, and adds to the gradient in place. `of` has the parameters of each layer by its name.
 
     `running` holds the running averages. A step in training changes `running_after` instead, whose views are those of
@@ -52,39 +51,11 @@ class Parameters:
                     start -= plan.parameter_count
                     # `data`: PyTorch counts changes to the views of a vector together, and would miss a change to this one.
                     changing[parameter.name] = self.running_after[start : start + size].view(parameter.shape).data
-=======
-    them, and adds to the gradient in place. `running` follows from the batches that pass through, and becomes `after` by the
-    one that does; `of` and `of_after` have those of each layer by its name."""
-
-    def __init__(self, plan: Plan, weights: Mapping[str, Array], *, dtype: torch.dtype, device: torch.device) -> None:
-        layers = plan.every_layer
-        self.device = device
-        trained = sum(layer.trainable_count for layer in layers)
-        self.values, self.gradient, self.running, self.after, kept = (
-            torch.zeros(count, dtype=dtype, device=device)
-            for count in (trained, trained, plan.running_count, plan.running_count, plan.parameter_count - trained)
-        )
-        self.of: dict[str, dict[str, Tensor]] = {layer.name: {} for layer in layers}
-        self.of_after: dict[str, dict[str, Tensor]] = {layer.name: {} for layer in layers}
-        learned = [(layer.name, one) for layer in layers for one in layer.learned]
-        self._lay(self.of, self.values, [each for each in learned if each[1].trainable])
-        self._lay(self.of, kept, [each for each in learned if not each[1].trainable])
-        running = [(layer.name, one) for layer in layers for one in layer.running]
-        self._lay(self.of, self.running, running)
-        self._lay(self.of_after, self.after, running)
-        self._fill(plan, weights)
-        gradients: dict[str, dict[str, Tensor]] = {layer.name: {} for layer in layers}
-        self._lay(gradients, self.gradient, [each for each in learned if each[1].trainable])
-        for layer, found in gradients.items():
-            for name, gradient in found.items():
-                self.of[layer][name].requires_grad_().grad = gradient
->>>>>>> mine
 
     def named(self) -> dict[str, Tensor]:
         """All parameters in their public shapes, by `LAYER.weight`, `LAYER.bias` and so on."""
         return {f"{layer}.{name}": tensor for layer, found in self.of.items() for name, tensor in found.items()}
 
-<<<<<<< theirs
     def begin_running(self) -> None:
         """A step begins with the running averages as they are."""
         self.running_after.copy_(self.running)
@@ -98,23 +69,6 @@ def _part(parameter: Parameter) -> str:
     if parameter.kind == "running":
         return "running"
     return "trained" if parameter.trainable else "kept"
-=======
-    def _lay(
-        self, of: dict[str, dict[str, Tensor]], vector: Tensor, parameters: Sequence[tuple[str, Parameter]]
-    ) -> None:
-        """Views of the vector for parameters one after the other."""
-        start = 0
-        for layer, parameter in parameters:
-            stop = start + prod(parameter.shape)
-            of[layer][parameter.name] = channels_last(vector[start:stop], parameter.shape, self.device)
-            start = stop
-
-    def _fill(self, plan: Plan, weights: Mapping[str, Array]) -> None:
-        for layer in plan.every_layer:
-            for parameter in layer.parameters:
-                given = _fitting(f"{layer.name}.{parameter.name}", parameter, weights)
-                self.of[layer.name][parameter.name].copy_(given)
->>>>>>> mine
 
 
 def _fitting(name: str, parameter: Parameter, weights: Mapping[str, Array]) -> Tensor:
