@@ -1,4 +1,4 @@
-"""How many steps of training a second: the numpy engine beside a hand-written PyTorch loop, on the same networks.
+"""How many steps of training a second: both engines beside a hand-written PyTorch loop, on the same networks.
 
     python benchmarks/steps.py [ROUNDS]
 
@@ -30,7 +30,8 @@ from convspec.costs import CrossEntropy
 from convspec.data import Description
 from convspec.layers import Convolution, FullyConnected, Layer, Pooling, Relu
 from convspec.optimizers import Adam
-from convspec.plan import plan
+from convspec.plan import Plan, plan
+from convspec.training import Training
 from runners.engines.initial import initial_weights
 from runners.engines.numpy.network import Network
 from runners.training.costs import cost_function
@@ -83,15 +84,33 @@ def examples(case: Case) -> tuple[Any, Any, Any]:
     return pictures, generator.integers(case.classes, size=1024), generator.permutation(1024)[: case.batch]
 
 
-def numpy_step(case: Case, threads: int) -> Step:
+@dataclass(frozen=True)
+class Examples:
+    """See runners.engines.engine.Source."""
+
+    pictures: Any
+    labels: Any
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def pictures_at(self, indices: Any) -> Any:
+        return self.pictures[indices]
+
+
+def planned(case: Case) -> Plan:
     layers: list[Layer] = []
     for kind, *numbers in case.stages:
         if kind == "pooling":
             layers.append(Pooling(window=2, stride=2))
             continue
         layers += _weighted(str(kind), numbers), Relu()
-    planned = plan(layers[:-1], Description(case.shape, tuple(str(i) for i in range(case.classes))))
-    network = Network(planned, initial_weights(planned, 7), threads=threads)
+    return plan(layers[:-1], Description(case.shape, tuple(str(i) for i in range(case.classes))))
+
+
+def numpy_step(case: Case, threads: int) -> Step:
+    made = planned(case)
+    network = Network(made, initial_weights(made, 7), threads=threads)
     adam, cost = optimizer(Adam(), network.values.size), cost_function(CrossEntropy())
     pictures, truth, batch = examples(case)
 
@@ -99,6 +118,19 @@ def numpy_step(case: Case, threads: int) -> Step:
         adam.update(network.values, network.gradient(pictures[batch], truth[batch], cost).gradient)
 
     return step
+
+
+def torch_engine_step(case: Case, threads: int) -> Step:
+    from runners.engines.torch.learner import Learner
+    from runners.engines.torch.network import Network as TorchNetwork
+
+    made = planned(case)
+    network = TorchNetwork(made, initial_weights(made, 7), threads=threads, device="cpu")
+    pictures, truth, batch = examples(case)
+    training = Training(epochs=1, batch=case.batch, cost=CrossEntropy(), optimizer=Adam())
+    cost = cost_function(CrossEntropy())
+    learner = Learner(network, training, Examples(pictures, truth), lambda truth: cost)
+    return lambda: learner.step(batch, draw=lambda layer, chunk: np.random.default_rng(chunk))
 
 
 def _weighted(kind: str, numbers: Sequence[Any]) -> Layer:
@@ -143,9 +175,10 @@ def contenders(case: Case) -> dict[str, Step]:
     threads = sorted({1, os.cpu_count() or 1} | set(range(1, min(os.cpu_count() or 1, 4) + 1)))
     found: dict[str, Step] = {f"numpy, {n}": numpy_step(case, n) for n in threads}
     if find_spec("torch"):
+        found |= {f"torch engine, {n}": torch_engine_step(case, n) for n in threads}
         for n, channels_last in product(threads, (False, True)):
             layout = ", channels last" if channels_last else ""
-            found[f"torch, {n}{layout}"] = torch_step(case, n, channels_last=channels_last)
+            found[f"by hand, {n}{layout}"] = torch_step(case, n, channels_last=channels_last)
     return found
 
 
@@ -185,16 +218,21 @@ def main(rounds: int) -> None:
     print(f"{processor()}, {os.cpu_count()} cores; {', '.join(versions)}; median of {rounds} rounds of {SECONDS} s\n")
     if not with_torch:
         print("PyTorch is not installed (pip install torch==2.13.0): only the numpy engine is measured.\n")
-    print("| steps a second | numpy (threads) | PyTorch (threads, layout) | ratio |\n|---|---:|---:|---:|")
+    print("| steps a second | numpy (threads) | torch engine (threads) | PyTorch by hand (threads, layout) |", end="")
+    print(" numpy ratio | torch ratio |\n|---|---:|---:|---:|---:|---:|")
     for case in CASES:
         rates = measure(case, rounds)
-        best = [
-            max((r for r in rates.items() if r[0].startswith(k)), key=lambda r: r[1], default=None)
-            for k in ("numpy", "torch")
-        ]
-        cells = ["-" if one is None else f"{one[1]:.1f} ({one[0].partition(', ')[2]})" for one in best]
-        ratio = "-" if best[0] is None or best[1] is None else f"{best[0][1] / best[1][1]:.2f}"
-        print(f"| {case.name} | {cells[0]} | {cells[1]} | {ratio} |", flush=True)
+        best = [_best(rates, kind) for kind in ("numpy", "torch engine", "by hand")]
+        cells = [f"{rate:.1f} ({how})" if rate else "-" for rate, how in best]
+        by_hand = best[-1][0]
+        ratios = [f"{rate / by_hand:.2f}" if by_hand else "-" for rate, _ in best[:-1]]
+        print(f"| {' | '.join([case.name, *cells, *ratios])} |", flush=True)
+
+
+def _best(rates: dict[str, float], kind: str) -> tuple[float, str]:
+    """The rate of the fastest contender of a kind, and how it was run."""
+    found = [(rate, name.partition(", ")[2]) for name, rate in rates.items() if name.startswith(kind)]
+    return max(found, default=(0.0, ""))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,8 @@ def test_a_file_imports_only_what_its_folder_may(source: str) -> None:
 
 def test_engines_have_the_same_names_as_layers() -> None:
     families = {path.name for path in (ROOT / "convspec" / "layers").glob("*.py")} - {"__init__.py", "repeat.py"}
-    assert families <= {path.name for path in (ROOT / "runners" / "engines" / "numpy").glob("*.py")}
+    for engine in ("numpy", "torch"):
+        assert families <= {path.name for path in (ROOT / "runners" / "engines" / engine).glob("*.py")}
 
 
 AT_ONCE = {

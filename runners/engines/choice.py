@@ -9,7 +9,7 @@ from convspec.errors import UserError
 from convspec.pipeline import Pipeline
 from convspec.plan import Plan
 
-WORTH_TORCH = 40_000_000
+WORTH_TORCH = 20_000_000
 """Multiply-adds of a step, forward, from which PyTorch is faster than the numpy engine; measured by benchmarks/steps.py."""
 
 INSTALL = "pip install 'convspec[torch]'"

@@ -12,4 +12,4 @@ def _(layer: Dropout, site: Site) -> Operation:
         return lambda x, uniform: x
     drawn = (site.input_shape[0], 1, 1) if isinstance(layer, SpatialDropout) else site.input_shape
     scale = 1 / (1 - layer.rate)
-    return lambda x, uniform: x * ((uniform(site.name, drawn) >= layer.rate) * scale)
+    return lambda x, uniform: x * (uniform(site.name, drawn) >= layer.rate) * scale

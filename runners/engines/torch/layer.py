@@ -6,7 +6,7 @@ where `device.channels_last` says so. The way back is PyTorch's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -23,15 +23,28 @@ Operation = Callable[[Tensor, Uniform], Tensor]
 """A layer at its site: from x (n, input shape) to y (n, output shape)."""
 
 
+def in_turn(operations: Sequence[Operation]) -> Operation:
+    """One operation after the other; none of them hand on what comes in."""
+
+    def all_of_them(x: Tensor, uniform: Uniform) -> Tensor:
+        for each in operations:
+            x = each(x, uniform)
+        return x
+
+    return all_of_them
+
+
 @dataclass(frozen=True)
 class Site:
-    """Where an operation works: shapes of one example, and the parameters by name, changed from outside."""
+    """Where an operation works: shapes of one example, the parameters by name, changed from outside, and the stacks of layers
+    within the layer. In training the running averages are those that a step may change."""
 
     name: str
     input_shape: Shape
     output_shape: Shape
     parameters: Mapping[str, Tensor]
     training: bool
+    stacks: tuple[Operation, ...] = ()
 
 
 @singledispatch

@@ -13,7 +13,6 @@ from convspec.optimizers import SteppingOptimizer
 from convspec.plan import VALUE_BYTES
 from convspec.training import Training
 from runners.engines.engine import Array, CostOf, Draw, Learned, Rows, Source
-from runners.engines.torch.device import use_threads
 from runners.engines.torch.network import Network
 from runners.engines.torch.optimizers import Optimizer
 
@@ -35,7 +34,6 @@ class Learner:
         self.pictures = self._resident()
 
     def step(self, chosen: Rows, *, draw: Draw, share: float = 1.0) -> Learned:
-        use_threads(self.network.threads)
         y = self.network.learn(self._pictures(chosen), draw)
         votes, truth = y.detach().cpu().numpy(), self.examples.labels[chosen]
         with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
@@ -46,6 +44,7 @@ class Learner:
             if self.clip is not None:
                 self._shorten(self.clip)
             self.optimizer.update(share=share)
+            self.network.parameters.keep_running()
         return Learned(votes, cost)
 
     def state(self) -> dict[str, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,17 +16,23 @@ from convspec.plan import LayerPlan, Plan
 from runners.engines.engine import Array, CostFunction, Draw, Step, Truth
 from runners.engines.numpy.network import chunk_limit, chunks
 from runners.engines.torch.device import channels_last, find_device, repeat_to_the_bit, use_threads
-from runners.engines.torch.layer import Operation, Site, Uniform, operation
+from runners.engines.torch.layer import Operation, Site, Uniform, in_turn, operation
 from runners.engines.torch.parameters import Parameters
+
+WORTH_THREADS = 30_000_000
+"""Multiply-adds of what is computed together below which one thread is faster than several."""
 
 WIDEST_BYTES = 64 << 20
 """The output of the widest layer, for all examples that vote together, stays below this."""
+
+Note = Callable[[str, Tensor], None]
+"""What is told the output of a layer by its name."""
 
 
 def relu_after_maximum(layers: Sequence[LayerPlan]) -> list[LayerPlan]:
     """The layers with every relu that stands before a maximum moved behind it, where fewer values are left: the largest of
     several values stays the largest, and the values that relu makes equal get no gradient."""
-    order = list(layers)
+    order = [_within(layer) if layer.stacks else layer for layer in layers]
     for i, following in enumerate(order[1:]):
         pooling = following.layer
         if isinstance(order[i].layer, Relu) and isinstance(pooling, Pooling) and pooling.reduce == "max":
@@ -34,6 +40,10 @@ def relu_after_maximum(layers: Sequence[LayerPlan]) -> list[LayerPlan]:
             relu = replace(order[i], input_shape=shape, output_shape=shape)
             order[i : i + 2] = following, relu
     return order
+
+
+def _within(layer: LayerPlan) -> LayerPlan:
+    return replace(layer, stacks=tuple(tuple(relu_after_maximum(stack)) for stack in layer.stacks))
 
 
 class Network:
@@ -50,12 +60,10 @@ class Network:
     ) -> None:
         self.plan, self.threads, self.device = plan, threads, find_device(device)
         repeat_to_the_bit(self.device)
-        use_threads(threads)
         self.dtype = torch.float64 if np.dtype(dtype) == np.float64 else torch.float32
         self.parameters = Parameters(plan, weights, dtype=self.dtype, device=self.device)
         fast = relu_after_maximum(plan.layers)
-        self._training, self._fast = (self._operations(fast, training=training) for training in (True, False))
-        self._as_written = self._operations(plan.layers, training=False)
+        self._training, self._fast = (self._operation(fast, training=training) for training in (True, False))
         self._limit = chunk_limit(plan)
 
     @property
@@ -65,16 +73,16 @@ class Network:
 
     @property
     def running(self) -> Array:
-        return np.empty(0)  # no layer that this engine computes has running averages
+        running: Array = _array(self.parameters.running)
+        return running
 
     @property
     def weights(self) -> dict[str, Array]:
         return {name: np.array(_array(tensor.detach()), order="C") for name, tensor in self.parameters.named().items()}
 
     def votes(self, pictures: Array) -> Array:
-        widest = max(layer.activation_bytes for layer in self.plan.layers)
+        widest = max(layer.activation_bytes for layer in self.plan.every_layer)
         size = max(1, WIDEST_BYTES // widest)
-        use_threads(self.threads)
         votes = np.empty((len(pictures), *self.plan.output_shape), _array(self.parameters.values[:0]).dtype)
         with torch.inference_mode():
             for start in range(0, len(pictures), size):
@@ -83,25 +91,27 @@ class Network:
         return votes
 
     def trace(self, pictures: Array) -> dict[str, Array]:
-        use_threads(self.threads)
-        x, outputs = self.tensor(pictures), {}
+        self._share(len(pictures))
+        outputs: dict[str, Array] = {}
+
+        def note(name: str, y: Tensor) -> None:
+            outputs[name] = np.array(_array(y), order="C")
+
         with torch.inference_mode():
-            for layer, each in zip(self.plan.layers, self._as_written, strict=True):
-                x = each(x, _no_draw)
-                outputs[layer.name] = np.array(_array(x), order="C")
+            self._operation(self.plan.layers, training=False, note=note)(self.tensor(pictures), _no_draw)
         return outputs
 
     def first_non_finite(self, pictures: Array) -> str | None:
         return next((name for name, y in self.trace(pictures).items() if not np.isfinite(y).all()), None)
 
     def gradient(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> Step:
-        use_threads(self.threads)
         y = self.learn(self.tensor(pictures), draw)
         votes = _array(y.detach()).copy()
         with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
             costs, dvotes = cost(votes, truth)
         self.back(y, self.tensor(dvotes / len(truth)))
-        return Step(votes, float(costs.mean(dtype=np.float64)), _array(self.parameters.gradient).copy())
+        gradient, running = (_array(one).copy() for one in (self.parameters.gradient, self.parameters.running_after))
+        return Step(votes, float(costs.mean(dtype=np.float64)), gradient, running)
 
     def tensor(self, array: Array) -> Tensor:
         """A copy on the device, pictures with their channels last where that is faster.
@@ -115,16 +125,14 @@ class Network:
 
     def forward(self, x: Tensor) -> Tensor:
         """The votes (n, classes) of a network that is not in training."""
-        for each in self._fast:
-            x = each(x, _no_draw)
-        return x
+        self._share(len(x))
+        return self._fast(x, _no_draw)
 
     def learn(self, x: Tensor, draw: Draw | None) -> Tensor:
-        """The votes (n, classes) of a network in training, with the way back."""
-        uniform = self._uniform(len(x), draw)
-        for each in self._training:
-            x = each(x, uniform)
-        return x
+        """The votes (n, classes) of a network in training, with the way back, and what the running averages become."""
+        self._share(len(x))
+        self.parameters.begin_running()
+        return self._training(x, self._uniform(len(x), draw))
 
     def back(self, y: Tensor, dy: Tensor | None = None) -> None:
         """Fills `parameters.gradient` from the gradient dy of y; a y that is one number needs none."""
@@ -132,29 +140,46 @@ class Network:
         if y.requires_grad:
             y.backward(dy)
 
-    def _operations(self, layers: Sequence[LayerPlan], *, training: bool) -> list[Operation]:
-        return [
-            operation(
-                layer.layer,
-                Site(layer.name, layer.input_shape, layer.output_shape, self.parameters.of[layer.name], training),
-            )
-            for layer in layers
-        ]
+    def _share(self, n: int) -> None:
+        """As many threads as n examples are worth, so that results depend on the number asked for alone."""
+        use_threads(self.threads if n * self.plan.multiply_adds >= WORTH_THREADS else 1)
+
+    def _operation(self, layers: Sequence[LayerPlan], *, training: bool, note: Note | None = None) -> Operation:
+        """Layers one after the other; `note` is told the output of each, those within a layer before it."""
+        parameters = self.parameters.in_training if training else self.parameters.of
+        operations = []
+        for layer in layers:
+            stacks = tuple(self._operation(stack, training=training, note=note) for stack in layer.stacks)
+            shapes = layer.input_shape, layer.output_shape
+            made = operation(layer.layer, Site(layer.name, *shapes, parameters[layer.name], training, stacks))
+            operations.append(made if note is None else _noted(made, layer.name, note))
+        return in_turn(operations)
 
     def _uniform(self, n: int, draw: Draw | None) -> Uniform:
         """Draws chunk by chunk with the examples last, as the numpy engine does, so that both see the same masks."""
         if draw is None:
             return _no_draw
+        # Averages over a batch need all of it at once.
+        spans = [slice(0, n)] if self.plan.running_count else chunks(n, self._limit)
 
         def uniform(name: str, shape: Sequence[int]) -> Tensor:
             drawn = [
                 draw(name, index).random((*shape, span.stop - span.start), dtype=np.float32)
-                for index, span in enumerate(chunks(n, self._limit))
+                for index, span in enumerate(spans)
             ]
             whole = np.concatenate(drawn, axis=-1)
             return torch.from_numpy(whole).to(self.device).movedim(-1, 0)
 
         return uniform
+
+
+def _noted(made: Operation, name: str, note: Note) -> Operation:
+    def noted(x: Tensor, uniform: Uniform) -> Tensor:
+        y = made(x, uniform)
+        note(name, y)
+        return y
+
+    return noted
 
 
 def _no_draw(name: str, shape: Sequence[int]) -> Tensor:

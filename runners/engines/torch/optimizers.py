@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -67,7 +66,7 @@ class Optimizer:
     def state(self) -> dict[str, Array]:
         """Copies of everything that the next step depends on."""
         kept = self.inner.state.get(self.values, {})
-        return {name: np.array(tensor.cpu()) for name, tensor in kept.items() if tensor is not None}
+        return {name: tensor.cpu().numpy().copy() for name, tensor in kept.items() if tensor is not None}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Goes on from a `state`."""

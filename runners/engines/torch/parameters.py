@@ -1,4 +1,4 @@
-"""The parameters of a network: one vector for those that training changes, one for the rest, and their public names."""
+"""The numbers of a network: one vector for those that training changes, others for the rest, and their public names."""
 
 from __future__ import annotations
 
@@ -14,37 +14,61 @@ from convspec.plan import Plan
 from runners.engines.engine import Array
 from runners.engines.torch.device import channels_last
 
+Named = dict[str, dict[str, Tensor]]
+"""Tensors by the name of their layer, then by their own."""
+
 
 class Parameters:
     """`values` and `gradient` are one vector each, so that an optimizer works on all of them at once; PyTorch sees views of
-    them, and adds to the gradient in place. `of` has the parameters of each layer by its name."""
+    them, and adds to the gradient in place. `of` has the parameters of each layer by its name.
+
+    `running` holds the running averages. A step in training changes `running_after` instead, whose views are those of
+    `in_training`, so that a step which is not taken leaves no trace.
+    """
 
     def __init__(self, plan: Plan, weights: Mapping[str, Array], *, dtype: torch.dtype, device: torch.device) -> None:
-        trained = sum(layer.trainable_count for layer in plan.layers)
+        trained = sum(layer.trainable_count for layer in plan.every_layer)
         everything = torch.zeros(plan.parameter_count + plan.running_count, dtype=dtype, device=device)
-        self.values, kept = everything[:trained], everything[trained:]
-        self.gradient = torch.zeros(trained, dtype=dtype, device=device)
-        self.of: dict[str, dict[str, Tensor]] = {}
-        next_trained = next_kept = 0
-        for layer in plan.layers:
+        self.values, self.running = everything[:trained], everything[plan.parameter_count :]
+        self.gradient, self.running_after = torch.zeros_like(self.values), torch.zeros_like(self.running)
+        self.of: Named = {}
+        self.in_training: Named = {}
+        starts = {"trained": 0, "kept": trained, "running": plan.parameter_count}
+        for layer in plan.every_layer:
             self.of[layer.name] = found = {}
+            self.in_training[layer.name] = changing = {}
             for parameter in layer.parameters:
-                size, shape = prod(parameter.shape), parameter.shape
-                start = next_trained if parameter.trainable else next_kept
-                span = slice(start, start + size)
-                view = channels_last((self.values if parameter.trainable else kept)[span], shape, device)
+                which, size = _part(parameter), prod(parameter.shape)
+                start = starts[which]
+                starts[which] = start + size
+                view = channels_last(everything[start : start + size], parameter.shape, device)
                 view.copy_(_fitting(f"{layer.name}.{parameter.name}", parameter, weights))
-                found[parameter.name] = view
-                if parameter.trainable:
+                found[parameter.name] = changing[parameter.name] = view
+                if which == "trained":
                     view.requires_grad_()
-                    view.grad = channels_last(self.gradient[span], shape, device)
-                    next_trained = span.stop
-                else:
-                    next_kept = span.stop
+                    view.grad = channels_last(self.gradient[start : start + size], parameter.shape, device)
+                elif which == "running":
+                    start -= plan.parameter_count
+                    # `data`: PyTorch counts changes to the views of a vector together, and would miss a change to this one.
+                    changing[parameter.name] = self.running_after[start : start + size].view(parameter.shape).data
 
     def named(self) -> dict[str, Tensor]:
-        """All parameters in their public shapes, by `LAYER.weight` and `LAYER.bias`."""
+        """All parameters in their public shapes, by `LAYER.weight`, `LAYER.bias` and so on."""
         return {f"{layer}.{name}": tensor for layer, found in self.of.items() for name, tensor in found.items()}
+
+    def begin_running(self) -> None:
+        """A step begins with the running averages as they are."""
+        self.running_after.copy_(self.running)
+
+    def keep_running(self) -> None:
+        """The step is taken: its running averages are those of the network."""
+        self.running.copy_(self.running_after)
+
+
+def _part(parameter: Parameter) -> str:
+    if parameter.kind == "running":
+        return "running"
+    return "trained" if parameter.trainable else "kept"
 
 
 def _fitting(name: str, parameter: Parameter, weights: Mapping[str, Array]) -> Tensor:

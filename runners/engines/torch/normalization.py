@@ -1,0 +1,53 @@
+"""Normalizations: PyTorch's own; running averages follow the batches in training, and stand for them otherwise."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from convspec.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    LocalResponseNormalization,
+)
+from runners.engines.torch.layer import Operation, Site, Uniform, operation
+
+
+@operation.register
+def _(layer: BatchNormalization, site: Site) -> Operation:
+    mean, variance = site.parameters["mean"], site.parameters["variance"]
+    scale, shift = site.parameters["scale"], site.parameters["shift"]
+
+    def normalize(x: Tensor, uniform: Uniform) -> Tensor:
+        if site.training and x.numel() == len(mean):
+            return normalize_one(x)
+        return functional.batch_norm(x, mean, variance, scale, shift, site.training, layer.momentum, layer.epsilon)
+
+    def normalize_one(x: Tensor) -> Tensor:
+        """A batch of one value a channel, which PyTorch refuses: its variance is 0."""
+        with torch.no_grad():
+            mean.lerp_(x.flatten(), layer.momentum)
+            variance.mul_(1 - layer.momentum)
+        form = (-1, *[1] * (x.ndim - 2))
+        return (x - x) * scale.view(form) + shift.view(form)
+
+    return normalize
+
+
+@operation.register
+def _(layer: LayerNormalization, site: Site) -> Operation:
+    scale, shift = site.parameters["scale"], site.parameters["shift"]
+    return lambda x, uniform: functional.layer_norm(x, site.input_shape, scale, shift, layer.epsilon)
+
+
+@operation.register
+def _(layer: GroupNormalization, site: Site) -> Operation:
+    scale, shift = site.parameters["scale"], site.parameters["shift"]
+    return lambda x, uniform: functional.group_norm(x, layer.groups, scale, shift, layer.epsilon)
+
+
+@operation.register
+def _(layer: LocalResponseNormalization, site: Site) -> Operation:
+    return lambda x, uniform: functional.local_response_norm(x, layer.size, layer.alpha, layer.beta, layer.k)

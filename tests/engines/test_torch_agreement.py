@@ -1,0 +1,157 @@
+"""Every layer kind with PyTorch, nested ones too: votes, outputs, gradients and averages are those of the numpy engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from convspec.base import Shape
+from convspec.costs import CrossEntropy
+from convspec.layers import (
+    BatchNormalization,
+    Branches,
+    Convolution,
+    Dropout,
+    FullyConnected,
+    GroupNormalization,
+    Layer,
+    Pooling,
+    Relu,
+    Residual,
+    SpatialDropout,
+)
+from convspec.plan import Plan
+from runners.engines.initial import initial_weights
+from runners.engines.numpy.network import Network as NumpyNetwork
+from runners.randomness import stream
+from runners.training.costs import cost_function
+from tests.engines.cases import CASES, Case, over
+
+if find_spec("torch"):
+    from runners.engines.torch.network import Network
+
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed"),
+]
+Array = NDArray[Any]
+cross_entropy = cost_function(CrossEntropy())
+precisions = pytest.mark.parametrize(
+    ("dtype", "bound"), [(np.float32, 1e-4), (np.float64, 1e-9)], ids=["float32", "float64"]
+)
+
+
+def conv(features: int, size: int = 3, **fields: Any) -> Convolution:
+    return Convolution(features=features, size=size, **{"padding": "same", **fields})
+
+
+INNER = Residual(layers=(conv(2), BatchNormalization()))
+NESTED: list[Case] = [
+    ("shortcut", Residual(layers=(conv(2), Relu(), conv(2))), (2, 5, 4)),
+    ("projection", Residual(layers=(conv(3), Relu())), (2, 5, 4)),
+    ("projection with stride", Residual(layers=(conv(3, stride=2),)), (2, 5, 4)),
+    ("projection with uneven stride", Residual(layers=(conv(3, stride=(1, 2)),)), (2, 5, 4)),
+    ("shortcut of values", Residual(layers=(FullyConnected(neurons=5), Relu())), (5,)),
+    ("projection of values", Residual(layers=(FullyConnected(neurons=4),)), (5,)),
+    ("branches", Branches(branches=((conv(2, 1), Relu()), (), (conv(3), BatchNormalization()))), (2, 5, 4)),
+    ("branches added up", Branches(join="add", branches=((conv(2),), (), (conv(2, 5), Relu()))), (2, 5, 4)),
+    ("one branch", Branches(branches=((conv(3),),)), (2, 5, 4)),
+    ("branches of values", Branches(branches=((FullyConnected(neurons=2),), (Relu(),))), (5,)),
+    ("relu before a maximum within", Residual(layers=(Relu(), Pooling(window=2, stride=2), conv(2))), (2, 6, 4)),
+    ("a shortcut in a branch", Branches(branches=((INNER, Relu()), (GroupNormalization(groups=2),))), (2, 5, 4)),
+    ("branches in a shortcut", Residual(layers=(Branches(join="add", branches=((INNER,), (INNER, INNER))),)), (2, 5, 4)),
+    ("dropout within", Residual(layers=(conv(2), SpatialDropout(rate=0.3), Dropout(rate=0.2))), (2, 5, 4)),
+    ("dropout and averages", Residual(layers=(conv(2), BatchNormalization(), Dropout(rate=0.2))), (2, 5, 4)),
+]  # fmt: skip
+ALL = CASES + NESTED
+
+
+def draw(layer: str, chunk: int) -> np.random.Generator:
+    return stream(5, "dropout", layer, 1, 1, chunk)
+
+
+def around(layer: Layer, shape: Shape) -> tuple[list[Layer], Shape]:
+    """A network in which the layer has parameters before and behind it, and the shape of its pictures."""
+    before = FullyConnected(neurons=shape[0]) if len(shape) == 1 else Convolution(features=shape[0], size=1)
+    return [before, layer, FullyConnected(neurons=3)], (2, *(shape[1:] or (4, 4)))
+
+
+def random_weights(plan: Plan) -> dict[str, Array]:
+    """Weights of which none is a constant, running averages away from those that they begin with."""
+    generator = np.random.default_rng(2)
+    return {
+        name: value + (generator.uniform(0, 1, value.shape) if name.endswith("variance") else
+                       0.1 * generator.standard_normal(value.shape))
+        for name, value in initial_weights(plan, 7, np.float64).items()
+    }  # fmt: skip
+
+
+def both(plan: Plan, dtype: Any) -> Sequence[Any]:
+    """The same network on the torch and the numpy engine."""
+    weights = random_weights(plan)
+    return Network(plan, weights, dtype=dtype, device="cpu"), NumpyNetwork(plan, weights, dtype=dtype)
+
+
+def examples(shape: Shape, n: int, dtype: Any) -> tuple[Array, Array]:
+    generator = np.random.default_rng(0)
+    return generator.standard_normal((n, *shape)).astype(dtype), generator.integers(3, size=n)
+
+
+def assert_close(found: dict[str, Array], expected: dict[str, Array], bound: float) -> None:
+    """Arrays of the same names, apart by no more than a share of the largest of all."""
+    assert list(found) == list(expected)
+    largest = max(np.abs(array).max() for array in expected.values())
+    for name, array in found.items():
+        assert array.shape == expected[name].shape, name
+        assert array.dtype == expected[name].dtype, name
+        assert np.abs(array - expected[name]).max() <= bound * largest, name
+
+
+@precisions
+@over(ALL)
+@pytest.mark.parametrize("n", [5, 70], ids=["few", "many"])
+def test_a_step_is_that_of_the_numpy_engine(
+    planned: Any, layer: Layer, shape: Shape, dtype: Any, bound: float, n: int
+) -> None:
+    layers, pictures = around(layer, shape)
+    plan = planned(layers, pictures)
+    x, truth = examples(pictures, n, dtype)
+    told = []
+    for net in both(plan, dtype):
+        before = net.running.copy()
+        step = net.gradient(x, truth, cross_entropy, draw=draw)
+        assert np.array_equal(net.running, before), "a step changes nothing"
+        net.values[:], net.running[:] = step.gradient, step.running
+        told.append((step.votes, net.weights))
+    assert_close({"votes": told[0][0]}, {"votes": told[1][0]}, bound)
+    assert_close(told[0][1], told[1][1], bound)
+
+
+@precisions
+@over(ALL)
+def test_outputs_and_votes_are_those_of_the_numpy_engine(
+    planned: Any, layer: Layer, shape: Shape, dtype: Any, bound: float
+) -> None:
+    layers, pictures = around(layer, shape)
+    plan = planned(layers, pictures)
+    x, _ = examples(pictures, 6, dtype)
+    ours, theirs = both(plan, dtype)
+    found = ours.trace(x)
+    assert_close(found, theirs.trace(x), bound)
+    assert [found[one.name].shape[1:] for one in plan.every_layer] == [one.output_shape for one in plan.every_layer]
+    assert_close({"votes": ours.votes(x)}, {"votes": theirs.votes(x)}, bound)
+
+
+@over(ALL)
+def test_weights_move_between_the_engines_to_the_bit(planned: Any, layer: Layer, shape: Shape) -> None:
+    layers, pictures = around(layer, shape)
+    ours, theirs = both(planned(layers, pictures), np.float32)
+    expected = theirs.weights
+    assert {name: w.tobytes() for name, w in ours.weights.items()} == {n: w.tobytes() for n, w in expected.items()}
+    assert ours.values.size == theirs.values.size
+    assert ours.running.size == theirs.running.size
