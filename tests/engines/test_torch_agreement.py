@@ -65,6 +65,8 @@ NESTED: list[Case] = [
     ("relu before a maximum within", Residual(layers=(Relu(), Pooling(window=2, stride=2), conv(2))), (2, 6, 4)),
     ("a shortcut in a branch", Branches(branches=((INNER, Relu()), (GroupNormalization(groups=2),))), (2, 5, 4)),
     ("branches in a shortcut", Residual(layers=(Branches(join="add", branches=((INNER,), (INNER, INNER))),)), (2, 5, 4)),
+    ("scales that are kept", BatchNormalization(trainable=False), (3, 5, 4)),
+    ("layers within that are kept", Residual(layers=(conv(3, trainable=False), BatchNormalization())), (2, 5, 4)),
     ("dropout within", Residual(layers=(conv(2), SpatialDropout(rate=0.3), Dropout(rate=0.2))), (2, 5, 4)),
     ("dropout and averages", Residual(layers=(conv(2), BatchNormalization(), Dropout(rate=0.2))), (2, 5, 4)),
 ]  # fmt: skip
