@@ -61,7 +61,7 @@ class Drain:
         settled = known.is_settled(self.folder)
         if (settled and known.status == "FINISHED") or not (known.run_id or known.message):
             record.remove(self.folder)
-        self.report("end", known, folder=self.folder, sent=settled)
+        self.report("end", known, folder=self.folder, complete=settled)
 
     def _deliver(self, known: record.Record) -> None:
         known.attempts += 1
@@ -103,7 +103,7 @@ class Drain:
                 problem: Exception = error
                 if error.error_code in _PERMANENT:
                     raise UserError(f"The store refuses the run: {first_line(error)}") from error
-            except PermissionError as error:
+            except (PermissionError, NotADirectoryError) as error:
                 raise UserError(f"{error.filename} cannot be written: {error.strerror}.") from error
             except (StoreAwayError, OSError) as error:
                 problem = error
@@ -120,9 +120,9 @@ class Reports:
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
 
-    def __call__(self, kind: str, known: record.Record, *, folder: Path, sent: bool = False) -> None:
+    def __call__(self, kind: str, known: record.Record, *, folder: Path, complete: bool = False) -> None:
         """Say that a run is made (`run`), or that its delivery is over (`end`)."""
-        line = json.dumps({"report": kind, "folder": str(folder), "sent": sent, **asdict(known)}) + "\n"
+        line = json.dumps({"report": kind, "folder": str(folder), **asdict(known), "complete": complete}) + "\n"
         with suppress(BrokenPipeError):
             os.write(self._pipe, line.encode())
 

@@ -54,7 +54,7 @@ class Drainer:
     def wait(self, timeout: float = PATIENCE_SECONDS + 30.0) -> Outcome:
         """How the delivery went, after the trainer has said its last word: a spool without an end is a killed run."""
         last = next((report for report in self.outcomes(timeout) if report["folder"] == str(self._folder)), None)
-        if last is not None and last["sent"]:
+        if last is not None and last["complete"]:
             return Outcome(last["run_id"], last["experiment_id"], sent=True)
         known = record.load(self._folder) or record.Record("")
         if last is not None:

@@ -256,3 +256,14 @@ def test_a_network_that_outgrows_the_memory_is_one_message(convspec: CommandLine
     assert "The memory of this machine does not suffice" in done.err
     (run,) = wait_until_ended(convspec)
     assert run["status"] == "FAILED"
+
+
+def test_what_could_not_be_recorded_is_said_and_delivered_later(convspec: CommandLine) -> None:
+    (convspec.folder / "mlruns").write_text("in the way")
+    done = convspec("run", "four_pixel_camera")
+    assert "Not everything could be recorded" in done.err
+    assert "mlruns" in done.err
+    (convspec.folder / "mlruns").unlink()
+    (run,) = wait_until_ended(convspec)
+    assert run["status"] == "FINISHED"
+    assert run["accuracy"] == 1.0
