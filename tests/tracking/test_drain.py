@@ -190,7 +190,7 @@ def test_a_run_that_another_process_continues_is_not_marked_killed(
     with Path(os.devnull).open() as pipe:
         trainer = Trainer(pipe.fileno(), ended)
         Drain(
-            spool.folder, trainer, 0.0, False, lambda kind, known, **more: reports.append((kind, more.get("sent")))
+            spool.folder, trainer, 0.0, False, lambda kind, known, **more: reports.append((kind, more.get("complete")))
         ).run()
     (run,) = client.search_runs([client.get_experiment_by_name("digits").experiment_id])
     assert run.info.status == "RUNNING"
