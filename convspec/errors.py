@@ -26,6 +26,15 @@ class UserError(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
 
+def out_of_memory(error: MemoryError) -> UserError:
+    """What is told where a network outgrows the memory."""
+    return UserError(
+        f"The memory of this machine does not suffice: {error}.",
+        hint="`convspec show` says what each layer takes; use fewer features or neurons, or a smaller batch.",
+        exit_code=RUN_FAILED,
+    )
+
+
 class Mark(NamedTuple):
     """A place: file, line and column from 1, and the text of the line."""
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from convspec import optimizers
 from convspec.errors import UserError
@@ -29,16 +30,17 @@ class Computation:
     plan: Plan
     engine: EngineChoice
     threads: int = 1
+    dtype: DTypeLike = np.float32
 
     def network(self, weights: Weights) -> EngineNetwork:
         """A network with these weights."""
         if self.engine.name == "torch":
             from runners.engines.torch.network import Network as TorchNetwork
 
-            return TorchNetwork(self.plan, weights, threads=self.threads, device=self.engine.device)
+            return TorchNetwork(self.plan, weights, threads=self.threads, dtype=self.dtype, device=self.engine.device)
         from runners.engines.numpy.network import Network
 
-        return Network(self.plan, weights, threads=self.threads)
+        return Network(self.plan, weights, threads=self.threads, dtype=self.dtype)
 
     def trainer(self, weights: Weights, training: Training, dataset: Dataset, *, seed: int) -> Trainer:
         """A trainer for a network that starts with these weights. Raises UserError where the optimizer cannot work there."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convspec.errors import INTERRUPTED, RUN_FAILED, UserError
+from convspec.errors import INTERRUPTED, UserError, out_of_memory
 from convspec.loading import Loaded
 from convspec.values import shown
 from runners import files
@@ -125,11 +125,7 @@ class _Run:
         except MemoryError as error:
             self.spool.end("FAILED", reason=f"out of memory: {error}")
             self.drainer.wait()
-            raise UserError(
-                f"The memory of this machine does not suffice: {error}.",
-                hint="`convspec show` says what each layer takes; use fewer features or neurons, or a smaller batch.",
-                exit_code=RUN_FAILED,
-            ) from None
+            raise out_of_memory(error) from None
         except UserError as error:
             if not isinstance(error, InterruptedRunError):
                 self.spool.end("FAILED", reason=str(error))

@@ -17,6 +17,7 @@ COMMANDS = {
     "new": "Write a commented pipeline file to begin with.",
     "check": "Say everything that is wrong with pipeline files.",
     "show": "Show layers, shapes and costs before anything is trained.",
+    "gradcheck": "Hold backpropagation against numerical gradients.",
     "run": "Train a pipeline and record the run.",
     "predict": "Ask a trained network about a picture.",
     "reproduce": "Run again and compare the weights to the bit.",

@@ -57,12 +57,8 @@ class BarProgress:
         self.drawn = 0.0
 
     def on_start(self, trainer: Trainer) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
         self.total, self.batches = trainer.training.epochs, trainer.batches
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeRemainingColumn())
-        self.bar = Progress(*columns, console=Console(stderr=True), auto_refresh=False)
+        self.bar = _bar()
         self.bar.start()
         self.task = self.bar.add_task(f"epoch 1/{self.total}", total=self.total * self.batches)
 
@@ -88,3 +84,41 @@ class BarProgress:
 def progress(*, quiet: bool = False) -> PlainProgress | BarProgress:
     """The kind of progress that suits where standard error goes."""
     return BarProgress() if sys.stderr.isatty() and not quiet else PlainProgress()
+
+
+class Counter:
+    """A bar over pieces of work on a terminal; elsewhere a line for each part that begins."""
+
+    def __init__(self, total: int) -> None:
+        self.part, self.done, self.drawn = "", 0, 0.0
+        self.bar: Bar | None = None
+        if sys.stderr.isatty():
+            self.bar = _bar()
+            self.task = self.bar.add_task("", total=total)
+            self.bar.start()
+
+    def count(self, part: str) -> None:
+        """One more piece is done, which belongs to this part."""
+        self.done += 1
+        now = time.monotonic()
+        if self.bar is None and part != self.part:
+            sys.stderr.write(f"{part}\n")
+            sys.stderr.flush()
+        elif self.bar is not None and now - self.drawn > REDRAW_SECONDS:
+            self.drawn = now
+            self.bar.update(self.task, completed=self.done, description=part, refresh=True)
+        self.part = part
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        if self.bar is not None:
+            self.bar.update(self.task, visible=False, refresh=True)
+            self.bar.stop()
+
+
+def _bar() -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), auto_refresh=False)

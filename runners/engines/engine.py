@@ -68,6 +68,9 @@ class EngineNetwork(Protocol):
     def gradient(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> Step:
         """One batch forward and backward, in training. Changes no parameter. `draw` is needed where a layer draws at random."""
 
+    def mean_cost(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> float:
+        """The cost that `gradient` tells, by the forward pass alone."""
+
     def first_non_finite(self, pictures: Array) -> str | None:
         """The first layer with an output that is not a finite number, or None."""
 

@@ -19,7 +19,7 @@ from convspec.plan import Plan
 from convspec.training import SLICE, Training
 from runners.data import Dataset, Examples
 from runners.engines.engine import Draw, EngineNetwork, Learner
-from runners.randomness import stream
+from runners.randomness import dropout, order_of
 from runners.training.checkpoint import Arrays, Checkpoint
 from runners.training.costs import batch_function, mean_cost, weight_of
 from runners.training.epochs import Epoch, Progress
@@ -132,7 +132,7 @@ class Trainer:
         started = time.perf_counter()
         train, size, progress = self.dataset.train, self.training.batch, self.progress
         number = progress.epoch + 1
-        order = stream(self.seed, "order", number).permutation(len(train))
+        order = order_of(self.seed, epoch=number, count=len(train))
         while progress.batch < self.batches:
             if stop():
                 raise Stopped
@@ -175,7 +175,7 @@ class Trainer:
         progress.cost_sum, progress.correct = found.cost * weight_of(cost, train.labels), found.correct
 
     def _draw(self, number: int, batch: int) -> Draw:
-        return lambda layer, chunk: stream(self.seed, "dropout", layer, number, batch, chunk)
+        return dropout(self.seed, epoch=number, batch=batch)
 
     def _share(self, number: int, batch: int) -> float:
         """The share of the learning rate that a batch is trained with."""

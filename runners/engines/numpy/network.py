@@ -13,6 +13,7 @@ from convspec.plan import Plan
 from runners.engines.engine import Array, CostFunction, Draw, Step, Truth
 from runners.engines.numpy.blas import stay_on_one_thread
 from runners.engines.numpy.chain import Chain, relu_after_maximum
+from runners.engines.numpy.layer import Backward
 from runners.engines.numpy.parameters import Parameters
 
 CHUNK_BYTES = 2 << 20
@@ -89,18 +90,14 @@ class Network:
         return next((name for name, y in self.trace(pictures).items() if not np.isfinite(y).all()), None)
 
     def gradient(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> Step:
-        n = len(pictures)
-        # Averages over a batch need all of it at once.
-        spans = [slice(0, n)] if self.running.size else chunks(n, self._limit)
+        n, spans = len(pictures), self._spans(len(pictures))
         votes = np.empty((n, *self.plan.output_shape), self.values.dtype)
         gradients = np.empty((len(spans), self.values.size), self.values.dtype)
         totals = [0.0] * len(spans)
 
         def learn(worker: int, index: int) -> None:
             span = spans[index]
-            chain = self._chain(worker, span.stop - span.start, training=True)
-            draw_here = None if draw is None else lambda name: draw(name, index)
-            y, backwards = chain.forward(pictures[span].transpose(1, 2, 3, 0), draw_here)
+            chain, y, backwards = self._forward(worker, pictures[span], index, draw)
             votes[span] = y.T
             costs, dvotes = cost(y.T, truth[span])
             totals[index] = float(costs.sum(dtype=np.float64))
@@ -112,6 +109,30 @@ class Network:
             np.concatenate(self._chain(0, n, training=True).running_after()) if self.running.size else self.running
         )
         return Step(votes, sum(totals) / n, gradient, running)
+
+    def mean_cost(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> float:
+        spans = self._spans(len(pictures))
+        totals = [0.0] * len(spans)
+
+        def measure(worker: int, index: int) -> None:
+            _, y, _ = self._forward(worker, pictures[spans[index]], index, draw)
+            costs, _ = cost(y.T, truth[spans[index]])
+            totals[index] = float(costs.sum(dtype=np.float64))
+
+        self._share(len(spans), measure)
+        return sum(totals) / len(pictures)
+
+    def _spans(self, n: int) -> list[slice]:
+        """How a batch in training is cut. Averages over a batch need all of it at once."""
+        return [slice(0, n)] if self.running.size else chunks(n, self._limit)
+
+    def _forward(
+        self, worker: int, pictures: Array, index: int, draw: Draw | None
+    ) -> tuple[Chain, Array, list[Backward]]:
+        """The votes (classes, n) for one part of a batch in training, and the ways back of the chain that computed them."""
+        chain = self._chain(worker, len(pictures), training=True)
+        draw_here = None if draw is None else lambda name: draw(name, index)
+        return chain, *chain.forward(pictures.transpose(1, 2, 3, 0), draw_here)
 
     def _chain(self, worker: int, n: int, *, training: bool) -> Chain:
         key = (worker, n, training)

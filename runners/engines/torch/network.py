@@ -113,6 +113,13 @@ class Network:
         gradient, running = (_array(one).copy() for one in (self.parameters.gradient, self.parameters.running_after))
         return Step(votes, float(costs.mean(dtype=np.float64)), gradient, running)
 
+    def mean_cost(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> float:
+        with torch.no_grad():
+            votes = _array(self.learn(self.tensor(pictures), draw))
+        with np.errstate(over="ignore", invalid="ignore"):
+            costs, _ = cost(votes, truth)
+        return float(costs.mean(dtype=np.float64))
+
     def tensor(self, array: Array) -> Tensor:
         """A copy on the device, pictures with their channels last where that is faster.
 
