@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ import yaml
 
 from convspec.costs import Absolute, Cost, Exponential, Squared, SquareRoot
 from convspec.loading import Loaded, load, load_text
+from runners.engines.engine import Array, CostFunction, Truth
 from runners.engines.initial import initial_weights
 from runners.engines.numpy.network import Network
 from runners.experiment import Experiment
+from runners.gradcheck import GradientCheck
 from runners.training.costs import cost_function
 
 EXAMPLES = yaml.safe_load((Path(__file__).parent / "worked_examples.yaml").read_text())
@@ -133,3 +136,100 @@ def test_the_error_of_an_answer_is_added_up_over_the_categories() -> None:
     answer = np.array([[0.25, -0.5, 0.0, 0.75]])
     found, _ = cost_function(Absolute())(answer, np.array([list(truth.values()).index(1.0)]))
     assert found.tolist() == [0.25 + 0.5 + 0.0 + 0.25]
+
+
+BACKPROPAGATION = EXAMPLES["backpropagation"]
+ONE_VALUE = "experiment: slopes\ndata: {source: arrays, images: none.npz, shape: [1, 1], classes: 1}\nnetwork:\n"
+
+
+def the_vote(votes: Array, truth: Truth) -> tuple[Array, Array]:
+    """An error that is the vote itself."""
+    return votes[:, 0], np.ones_like(votes)
+
+
+def slopes_of(layers: str, x: float, cost: CostFunction = the_vote) -> tuple[float, dict[str, Array]]:
+    """The error of a network of single neurons for one value, and its slope for every weight, by backpropagation."""
+    loaded = load_text(f"{ONE_VALUE}{layers}", "slopes.yaml", folder=Path())
+    network = Network(loaded.plan, initial_weights(loaded.plan, 1, np.float64), dtype=np.float64)
+    step = network.gradient(np.array([[[[x]]]]), np.array([0]), cost)
+    network.values[:] = step.gradient
+    return step.cost, network.weights
+
+
+def neuron(name: str, weight: float, bias: float | None = None, *, trainable: bool = True) -> str:
+    """A neuron in a line of a file; its bias is where what comes out of it can be moved, so the slope of one is that of the
+    other."""
+    fields = f"name: {name}, neurons: 1, weights: [[{weight}]], trainable: {str(trainable).lower()}"
+    return f"  - fully_connected: {{{fields}, {'bias: false' if bias is None else f'biases: [{bias}]'}}}\n"
+
+
+def test_the_slope_of_weight_squared() -> None:
+    """The second neuron adds 1, which is the truth, so what the vote is off by is the weight."""
+    example = BACKPROPAGATION["slope_of_weight_squared"]
+    assert example["error"] == "weight^2"
+    layers = neuron("first", example["weight"]) + neuron("second", 1, 1, trainable=False)
+    error, slopes = slopes_of(layers, 1.0, cost_function(Squared()))
+    assert error == example["weight"] ** 2
+    assert slopes["first.weight"] == example["slope"]
+
+
+@pytest.mark.parametrize(("x", "w1", "w2"), [(2.0, 3.0, 5.0), (-1.5, 0.5, -4.0), (1.0, 0.0, 7.0)])
+def test_slopes_along_a_chain_are_multiplied(x: float, w1: float, w2: float) -> None:
+    assert BACKPROPAGATION["chain"] == {"y": "x * w1", "e": "y * w2", "de_dw1": "x * w2"}
+    error, slopes = slopes_of(neuron("first", w1) + neuron("second", w2), x)
+    assert error == x * w1 * w2
+    assert slopes["first.weight"] == x * w2
+    assert slopes["second.weight"] == x * w1
+
+
+@pytest.mark.parametrize("w", [3.0, -0.25, 0.0])
+def test_the_slope_behind_a_weight_is_the_weight(w: float) -> None:
+    assert BACKPROPAGATION["weight"] == {"b": "w * a", "db_da": "w"}
+    b, slopes = slopes_of(neuron("a", 2.0, 1.0) + neuron("b", w), 1.0)
+    assert b == w * 3.0
+    assert slopes["a.bias"] == w
+
+
+def test_the_slope_of_a_sum_is_one_for_each_of_its_parts() -> None:
+    assert BACKPROPAGATION["sum"] == {"z": "a + b + c + d + ...", "dz_da": 1}
+    parts = "  - fully_connected: {name: parts, neurons: 5, weights: [[1], [2], [3], [-4], [0.5]], biases: [0, 0, 1, 0, 0]}\n"
+    z, slopes = slopes_of(f"{parts}  - fully_connected: {{neurons: 1, weights: [[1, 1, 1, 1, 1]], bias: false}}\n", 2.0)
+    assert z == 2 + 4 + (6 + 1) - 8 + 1
+    assert slopes["parts.bias"].tolist() == [BACKPROPAGATION["sum"]["dz_da"]] * 5
+
+
+@pytest.mark.parametrize("a", [-3.0, -0.1, 0.0, 2.0])
+def test_the_slope_of_sigmoid(a: float) -> None:
+    assert BACKPROPAGATION["sigmoid"] == {"b": "1 / (1 + exp(-a))", "db_da": "b * (1 - b)"}
+    b, slopes = slopes_of(neuron("a", 1.0, a) + "  - sigmoid\n", 0.0)
+    expected = 1 / (1 + math.exp(-a))
+    assert b == pytest.approx(expected, rel=1e-12)
+    assert slopes["a.bias"][0] == pytest.approx(expected * (1 - expected), rel=1e-12)
+
+
+@pytest.mark.parametrize(("a", "b", "slope"), [(-3.0, 0.0, 0.0), (-0.1, 0.0, 0.0), (0.0, 0.0, 0.0), (2.0, 2.0, 1.0)])
+def test_the_slope_of_relu(a: float, b: float, slope: float) -> None:
+    assert BACKPROPAGATION["relu"] == {"b": "a if a > 0 else 0", "db_da": "1 if a > 0 else 0"}
+    found, slopes = slopes_of(neuron("a", 1.0, a) + "  - relu\n", 0.0)
+    assert (found, slopes["a.bias"][0]) == (b, slope)
+
+
+def test_numerical_slopes_cost_a_forward_pass_for_every_weight_and_backpropagation_one_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    check = GradientCheck(load("four_pixel_camera"), threads=1)
+    weights = sum(array.size for array in check.network.weights.values())
+    passes, moved, forward = [0], set(), Network.mean_cost
+    start = check.network.values.copy()
+
+    def counted(self: Network, *arguments: Any, **options: Any) -> float:
+        passes[0] += 1
+        moved.update(np.flatnonzero(self.values != start).tolist())
+        return forward(self, *arguments, **options)
+
+    monkeypatch.setattr(Network, "mean_cost", counted)
+    report = check.run(most=None, told=lambda name: None)
+    assert report.slopes == weights == len(moved)
+    assert passes[0] > report.all_passes == 2 * weights
+    step = check.network.gradient(check.pictures, check.truth, check.cost)
+    assert step.gradient.size == weights
