@@ -15,6 +15,7 @@ from convspec.layers import Layer, Nested
 from convspec.layers.layer import Parameter, Reach, ShapeError, by
 from convspec.network import Location, Placed, layer_count, place, same_names
 from convspec.paths import format_path
+from convspec.sight import Sight, together, whole
 from convspec.training import Training
 
 MOST_LAYERS = 5000
@@ -41,7 +42,7 @@ class PlanError(Exception):
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What one layer does to one example. `receptive_field` and `stride` are (height, width) in pixels of the picture."""
+    """What one layer does to one example. `sights` says what its values see of the picture in each dimension."""
 
     name: str
     layer: Layer
@@ -50,10 +51,19 @@ class LayerPlan:
     output_shape: Shape
     parameters: tuple[Parameter, ...]
     multiply_adds: int
-    receptive_field: tuple[int, int]
-    stride: tuple[int, int]
+    sights: tuple[Sight, ...]
     stacks: tuple[tuple[LayerPlan, ...], ...] = ()
     """The layers within this one, whose parameters and costs are not among its own."""
+
+    @property
+    def receptive_field(self) -> tuple[int, ...]:
+        """(height, width) of the pixels that one value sees, the one that sees most."""
+        return tuple(sight.pixels for sight in self.sights)
+
+    @property
+    def stride(self) -> tuple[int, ...]:
+        """(down, across): pixels between what neighbouring values see."""
+        return tuple(sight.stride for sight in self.sights)
 
     @property
     def kind(self) -> str:
@@ -135,7 +145,7 @@ def plan(network: Sequence[Layer], data: Description) -> Plan:
         raise PlanError([Fault(("network",), message, "Repeat fewer times.")])
     placed = place(network)
     faults = [_named_twice(first, second) for first, second in same_names(placed)]
-    layers = _follow(placed, _Seen(data.shape), [], data, faults)
+    layers = _follow(placed, _Seen(data.shape, tuple(map(whole, data.shape[1:]))), [], data, faults)
     faults += _no_votes(layers[-1], data)
     if faults:
         raise PlanError(faults)
@@ -143,11 +153,10 @@ def plan(network: Sequence[Layer], data: Description) -> Plan:
 
 
 class _Seen(NamedTuple):
-    """What has come of an example so far: its shape, the pixels that each value sees and those between neighbouring values."""
+    """What has come of an example so far: its shape, and what its values see of it in each dimension."""
 
     shape: Shape
-    field: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
+    sights: tuple[Sight, ...]
 
 
 def _every(layers: Iterable[LayerPlan]) -> Iterator[LayerPlan]:
@@ -170,19 +179,21 @@ def _follow(
             raise PlanError([*faults, _does_not_fit(one, error, [*before, *layers], data)]) from None
         layers.append(layer)
         faults += _misfits(layer)
-        seen = _Seen(layer.output_shape, layer.receptive_field, layer.stride)
+        seen = _Seen(layer.output_shape, layer.sights)
     return tuple(layers)
 
 
 def _plan_layer(one: Placed, seen: _Seen, stacks: Sequence[tuple[LayerPlan, ...]], data: Description) -> LayerPlan:
     layer, shape = one.layer, seen.shape
-    ends = [_Seen(s[-1].output_shape, s[-1].receptive_field, s[-1].stride) if s else seen for s in stacks]
+    ends = [_Seen(stack[-1].output_shape, stack[-1].sights) if stack else seen for stack in stacks]
     if isinstance(layer, Nested):
         output = layer.joined(shape, [end.shape for end in ends])
-        _, field, stride = max(ends, key=lambda end: end.field)
+        beside = layer.shortcut(shape, output)
+        ways = [end.sights for end in ends] + ([] if beside is None else [_through(seen, beside, output)])
+        sights = tuple(map(together, zip(*ways, strict=True)))
     else:
         output = layer.output_shape(shape)
-        field, stride = _receptive_field(seen, layer.reach(shape), data)
+        sights = _through(seen, layer.reach(shape), output)
     return LayerPlan(
         name=one.name,
         layer=layer,
@@ -191,18 +202,22 @@ def _plan_layer(one: Placed, seen: _Seen, stacks: Sequence[tuple[LayerPlan, ...]
         output_shape=output,
         parameters=layer.parameters(shape),
         multiply_adds=layer.multiply_adds(shape),
-        receptive_field=field,
-        stride=stride,
+        sights=sights,
         stacks=tuple(stacks),
     )
 
 
-def _receptive_field(seen: _Seen, reach: Reach, data: Description) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Pixels that one output value sees, never more than the picture has, and pixels between neighbouring outputs."""
-    wide = [f + (w - 1) * s for f, w, s in zip(seen.field, reach.window, seen.stride, strict=True)]
-    rows, columns = data.shape[1:]
-    step = (seen.stride[0] * reach.stride[0], seen.stride[1] * reach.stride[1])
-    return (min(wide[0], rows), min(wide[1], columns)), step
+def _through(seen: _Seen, reach: Reach, output: Shape) -> tuple[Sight, ...]:
+    """What the values of a layer see, by what they see of its input."""
+    if reach.everything:
+        return tuple(sight.of_everything() for sight in seen.sights)
+    if not reach.window:
+        return seen.sights
+    sides = zip(seen.sights, output[1:], reach.window, reach.stride, reach.before, strict=True)
+    return tuple(
+        sight.through(count, window=window, stride=stride, before=before)
+        for sight, count, window, stride, before in sides
+    )
 
 
 def _named_twice(first: Placed, second: Placed) -> Fault:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from convspec.base import NotNegative
-from convspec.layers.layer import Layer
+from convspec.base import NotNegative, Shape
+from convspec.layers.layer import EVERYTHING, Layer, Reach
 from convspec.spec import field
 
 
@@ -54,3 +54,6 @@ class Softmax(Layer):
     """
 
     kind: ClassVar[str] = "softmax"
+
+    def reach(self, shape: Shape) -> Reach:
+        return EVERYTHING if len(shape) == 1 else Reach()

@@ -133,4 +133,4 @@ class Convolution(WeightedLayer):
         return prod(self.output_shape(shape)) * shape[0] // self.groups * prod(pair(self.size))
 
     def reach(self, shape: Shape) -> Reach:
-        return Reach(self.span, pair(self.stride))
+        return Reach(self.span, pair(self.stride), self.margins(shape)[0])

@@ -6,7 +6,7 @@ from math import prod
 from typing import ClassVar
 
 from convspec.base import Count, Matrix, Shape
-from convspec.layers.layer import Parameter, Reach, WeightedLayer
+from convspec.layers.layer import EVERYTHING, Parameter, Reach, WeightedLayer
 from convspec.spec import field
 
 _AXES = ("neurons", "inputs")
@@ -40,4 +40,4 @@ class FullyConnected(WeightedLayer):
         return self.neurons * prod(shape)
 
     def reach(self, shape: Shape) -> Reach:
-        return Reach((shape[1], shape[2])) if len(shape) == 3 else Reach()
+        return EVERYTHING

@@ -50,10 +50,17 @@ class Parameter(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """How far one output value sees into the layer's input, and how far apart neighbouring outputs look: (height, width)."""
+    """How far one output value sees into the layer's input, how far apart neighbouring outputs look, and how far before the
+    input the first one begins, in each dimension. Nothing for all: each output sees the one value in its own place."""
 
-    window: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
+    window: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
+    before: tuple[int, ...] = ()
+    everything: bool = False
+    """Whether each output sees all of the input, whatever the rest says."""
+
+
+EVERYTHING = Reach(everything=True)
 
 
 class Layer(Option):

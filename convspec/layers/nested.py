@@ -11,7 +11,7 @@ from pydantic_core import core_schema
 
 from convspec.base import Shape
 from convspec.forms import Form, schema_of
-from convspec.layers.layer import Layer, Parameter, ShapeError, Steps, by, end_of
+from convspec.layers.layer import EVERYTHING, Layer, Parameter, Reach, ShapeError, Steps, by, end_of
 from convspec.spec import field
 
 _stack = core_schema.tuple_schema([schema_of(Layer)], variadic_item_index=0, strict=False)
@@ -28,6 +28,10 @@ class Nested(Layer, ABC):
     @abstractmethod
     def joined(self, shape: Shape, ends: Sequence[Shape]) -> Shape:
         """The shape that comes out where the stacks end with these; raises ShapeError where they cannot be joined."""
+
+    def shortcut(self, shape: Shape, end: Shape) -> Reach | None:
+        """What a value of the output sees of the input besides what its stacks see, if there is a way beside them."""
+        return None
 
 
 class Residual(Nested):
@@ -59,6 +63,13 @@ class Residual(Nested):
                 hint="Use `padding: same` in its convolutions, and the same stride in all directions.",
             )
         return strides
+
+    def shortcut(self, shape: Shape, end: Shape) -> Reach:
+        if end == shape:
+            return Reach()
+        strides = self.stride(shape, end)
+        none = tuple(0 for _ in strides)
+        return Reach(tuple(1 for _ in strides), strides, none) if strides else EVERYTHING
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         end = end_of(self.layers, shape)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from math import prod
 from typing import ClassVar
 
 from convspec.base import Count, Positive, Shape
-from convspec.layers.layer import Layer, Parameter, Reach, ShapeError, picture
+from convspec.layers.layer import EVERYTHING, Layer, Parameter, Reach, ShapeError, picture
 from convspec.spec import field
 
 
@@ -63,7 +62,7 @@ class LayerNormalization(Normalization):
         return shape
 
     def reach(self, shape: Shape) -> Reach:
-        return everything(shape)
+        return EVERYTHING
 
 
 class GroupNormalization(Normalization):
@@ -89,7 +88,7 @@ class GroupNormalization(Normalization):
         return shape[:1]
 
     def reach(self, shape: Shape) -> Reach:
-        return everything(shape)
+        return EVERYTHING
 
 
 class LocalResponseNormalization(Layer):
@@ -109,8 +108,3 @@ class LocalResponseNormalization(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         picture(shape, "local_response_normalization")
         return shape
-
-
-def everything(shape: Shape) -> Reach:
-    """The reach of a layer whose every output sees the whole picture."""
-    return Reach((shape[1], shape[2])) if prod(shape[1:]) > 1 else Reach()

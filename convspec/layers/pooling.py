@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from convspec.base import Extent, Shape, pair
-from convspec.layers.layer import Layer, Reach, ShapeError, by, picture
+from convspec.layers.layer import EVERYTHING, Layer, Reach, ShapeError, by, picture
 from convspec.spec import field
 
 
@@ -36,7 +36,7 @@ class Pooling(Layer):
         return (channels, rows, columns)
 
     def reach(self, shape: Shape) -> Reach:
-        return Reach(pair(self.window), pair(self.stride))
+        return Reach(pair(self.window), pair(self.stride), (0, 0))
 
 
 class GlobalPooling(Layer):
@@ -50,7 +50,7 @@ class GlobalPooling(Layer):
         return (picture(shape, "global_pooling")[0], 1, 1)
 
     def reach(self, shape: Shape) -> Reach:
-        return Reach((shape[1], shape[2]))
+        return EVERYTHING
 
 
 def _windows(extent: int, window: int, stride: int, *, keep: bool) -> int:
