@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
@@ -16,3 +17,15 @@ def stream(seed: int, *purpose: str | int) -> np.random.Generator:
     digest = sha256("\x1f".join(str(part) for part in purpose).encode()).digest()
     words = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=words)))
+
+
+@dataclass(frozen=True)
+class StepDraw:
+    """The random numbers of one step of training, for a layer and a chunk of its batch; see runners.engines.engine.Draw."""
+
+    seed: int
+    epoch: int
+    batch: int
+
+    def __call__(self, layer: str, chunk: int) -> np.random.Generator:
+        return stream(self.seed, "dropout", layer, self.epoch, self.batch, chunk)
