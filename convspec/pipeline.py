@@ -33,7 +33,7 @@ class Pipeline(Spec):
     )
     precision: Literal["float32", "bfloat16"] = field(
         default="float32",
-        description="Numbers that training multiplies; `bfloat16` with PyTorch alone. Weights, cost, optimizer and tests keep float32.",
+        description="Numbers that training multiplies; `bfloat16` with PyTorch alone. Everything else stays float32.",
     )
     processes: Count = field(
         default=1, le=256, description="Processes that share each batch; more than one with PyTorch alone."

@@ -36,7 +36,8 @@ class Computation:
     def network(self, weights: Weights) -> EngineNetwork:
         """A network with these weights."""
         if self.engine.name == "torch":
-            return self._with_torch(weights)
+            network: EngineNetwork = self._with_torch(weights)
+            return network
         from runners.engines.numpy.network import Network
 
         return Network(self.plan, weights, threads=self.threads)
@@ -79,6 +80,4 @@ class Computation:
         from runners.engines.torch.steps import Steps
 
         steps = Steps(self.precision, self.engine.compiled)
-        return Network(
-            self.plan, weights, threads=self.threads, device=self.engine.device, steps=steps, group=group
-        )
+        return Network(self.plan, weights, threads=self.threads, device=self.engine.device, steps=steps, group=group)

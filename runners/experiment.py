@@ -65,9 +65,7 @@ class Experiment:
         """Reads the data and chooses the engine; `begun` is that of a run which is gone on with or repeated. `processes` are
         those that share the training, where the pipeline asks for several. Raises UserError where one of them is not there."""
         pipeline, processes = loaded.pipeline, processes or Processes()
-        chosen = choose(
-            pipeline, loaded.plan, begun=begun, device=device, compiled=compiled, place=processes.place
-        )
+        chosen = choose(pipeline, loaded.plan, begun=begun, device=device, compiled=compiled, place=processes.place)
         dataset = load(
             pipeline.data, folder=loaded.folder, seed=pipeline.seed, everything_is_test=pipeline.training is None
         )
@@ -94,7 +92,6 @@ class Experiment:
         start = initial_weights(plan, pipeline.seed) if checkpoint is None else checkpoint.groups["weights"]
         if pipeline.training is None:
             return start
-        self.processes.wait_until_ready()
         try:
             self._train(pipeline.training, start, observers, stop, checkpoint)
         except LostProcessError as error:

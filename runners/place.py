@@ -44,7 +44,8 @@ class Place:
         if not all(text.isdecimal() for text in given):
             told = ", ".join(f"{name}={text}" for name, text in zip(names, given, strict=True))
             raise UserError(f"The environment's place among processes must be whole numbers. Got {told}.")
-        return cls(*map(int, given))
+        rank, size, local_rank, local_size = map(int, given)
+        return cls(rank, size, local_rank, local_size)
 
     @property
     def is_on_one_machine(self) -> bool:

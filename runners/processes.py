@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from convspec.errors import RUN_FAILED, UserError
+from convspec.errors import UserError
 from convspec.loading import Loaded
 from runners import environment, files
 from runners.place import ALONE, LostProcessError, Place
@@ -57,7 +57,9 @@ class Worker:
             raise LostProcessError(self.end() or "")
         answer = json.loads(line)
         if "error" in answer:
-            raise UserError(f"Process {self.rank}: {answer['error']}", hint=answer["hint"], exit_code=answer["exit_code"])
+            raise UserError(
+                f"Process {self.rank}: {answer['error']}", hint=answer["hint"], exit_code=answer["exit_code"]
+            )
 
     def end(self) -> str | None:
         """How the process has ended, in words; None where it has not."""

@@ -32,6 +32,14 @@ def take_part(
     experiment.follow()
 
 
+def follow(loaded: Loaded, place: Place, *, threads: int, device: str, compiled: bool) -> None:
+    """The same for a process that torchrun started. It goes on until the first process has done, which alone is asked to stop
+    though all of them are told."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    take_part(loaded, place, threads=threads, device=device, compiled=compiled)
+
+
 def main() -> int:
     """Does what the line says. What goes wrong is said on standard output before it is ready, afterwards on standard error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

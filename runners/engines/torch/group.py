@@ -84,9 +84,7 @@ class Group:
             else:
                 store = dist.FileStore(str(place.meeting), place.size)
                 store.set_timeout(TO_MEET)
-                dist.init_process_group(
-                    backend, store=store, rank=place.rank, world_size=place.size, timeout=TO_ANSWER
-                )
+                dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.size, timeout=TO_ANSWER)
 
     def part(self, n: int) -> Part:
         """What this process computes of a batch of n examples."""

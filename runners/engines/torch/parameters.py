@@ -20,9 +20,10 @@ Named = dict[str, dict[str, Tensor]]
 
 class Parameters:
     """`values` and `gradient` are one vector each, so that an optimizer works on all of them at once; PyTorch sees views of
-    them, and adds to the gradient in place. `of` has the parameters of each layer by its name.
+    them, and adds to the gradient in place. `everything` also holds what training does not change. `of` has the parameters of
+    each layer by its name.
 
-    `everything` holds all of them, `running` the running averages. A step in training changes `running_after` instead, whose views are those of
+    `running` holds the running averages. A step in training changes `running_after` instead, whose views are those of
     `in_training`, so that a step which is not taken leaves no trace.
     """
 

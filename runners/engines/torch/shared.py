@@ -26,7 +26,6 @@ from runners.engines.torch.network import Network
 from runners.place import LostProcessError
 from runners.randomness import StepDraw
 
-
 HEAD = 5
 """Words before the examples of a step: which word, epoch, batch, share (the bits of a float64), how many examples."""
 

@@ -19,7 +19,9 @@ def moments(x: Tensor, group: Group) -> tuple[Tensor, Tensor, float]:
 
     Each process's own are put together as those of parts of a sample (Chan, Golub, LeVeque 1979), in double precision.
     """
-    own_variance, own_mean = torch.var_mean(x.float() if x.dtype == torch.bfloat16 else x, _but_channels(x), correction=0)
+    own_variance, own_mean = torch.var_mean(
+        x.float() if x.dtype == torch.bfloat16 else x, _but_channels(x), correction=0
+    )
     count = torch.full_like(own_mean, x.numel() / x.shape[1])
     counts, means, variances = group.gather(torch.stack([count, own_mean, own_variance])).double().unbind(1)
     shares = counts / counts.sum(0)
@@ -28,12 +30,20 @@ def moments(x: Tensor, group: Group) -> tuple[Tensor, Tensor, float]:
     return mean.to(own_mean.dtype), variance.to(own_mean.dtype), float(counts[:, 0].sum())
 
 
-class SynchronizedNormalization(torch.autograd.Function):
+class SynchronizedNormalization(torch.autograd.Function):  # type: ignore[misc]
     """(x - mean) / sqrt(variance + epsilon) * scale + shift, where mean and variance of the batch depend on x."""
 
     @staticmethod
     def forward(  # noqa: PLR0913 - what PyTorch's function takes
-        ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, mean: Tensor, variance: Tensor, n: float, epsilon: float, group: Group
+        ctx: Any,
+        x: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        n: float,
+        epsilon: float,
+        group: Group,
     ) -> Tensor:
         ctx.save_for_backward(x, scale, mean, torch.rsqrt(variance + epsilon))
         ctx.n, ctx.group = n, group
@@ -55,8 +65,15 @@ class SynchronizedNormalization(torch.autograd.Function):
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
-def normalize(  # noqa: PLR0913 - those of functional.batch_norm
-    x: Tensor, running: tuple[Tensor, Tensor], scale: Tensor, shift: Tensor, *, momentum: float, epsilon: float, group: Group
+def normalize(
+    x: Tensor,
+    running: tuple[Tensor, Tensor],
+    scale: Tensor,
+    shift: Tensor,
+    *,
+    momentum: float,
+    epsilon: float,
+    group: Group,
 ) -> Tensor:
     """The normalized part x of a batch. The running (mean, variance) follow the whole batch, the variance unbiased."""
     with torch.no_grad():
