@@ -42,7 +42,9 @@ class Computation:
 
         return Network(self.plan, weights, threads=self.threads)
 
-    def trainer(self, weights: Weights, training: Training, dataset: Dataset, *, seed: int, identity: str) -> Trainer:
+    def trainer(
+        self, weights: Weights, training: Training, dataset: Dataset, *, seed: int, identity: str = ""
+    ) -> Trainer:
         """A trainer for a network that starts with these weights. Raises UserError where the optimizer cannot work there, or
         another process does not have the same `identity`."""
         if self.engine.name != "torch" or isinstance(training.optimizer, optimizers.Lbfgs):

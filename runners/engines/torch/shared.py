@@ -80,16 +80,20 @@ class SharedLearner(Learner):
 
     def follow(self) -> None:
         """Takes part in what the first process does, until its last word."""
-        while True:
-            self.group.share(torch.from_numpy(self.message))
-            word, epoch_or_size, batch, share, count = self.message[:HEAD]
-            if word == Word.END:
-                return self.group.close()
-            if word == Word.STATE:
-                self._take_state(int(epoch_or_size))
-            else:
-                draw = StepDraw(self.seed, int(epoch_or_size), int(batch))
-                self._step(self.message[HEAD : HEAD + count].copy(), draw, float(share.view(np.float64)))
+        while self.follow_once():
+            pass
+        self.group.close()
+
+    def follow_once(self) -> bool:
+        """Does what the first process says next; False where that is the last word."""
+        self.group.share(torch.from_numpy(self.message))
+        word, epoch_or_size, batch, share, count = self.message[:HEAD]
+        if word == Word.STEP:
+            draw = StepDraw(self.seed, int(epoch_or_size), int(batch))
+            self._step(self.message[HEAD : HEAD + count].copy(), draw, float(share.view(np.float64)))
+        elif word == Word.STATE:
+            self._take_state(int(epoch_or_size))
+        return bool(word != Word.END)
 
     def _tell(self, *words: int | np.int64) -> None:
         self.message[: len(words)] = words
