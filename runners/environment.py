@@ -6,10 +6,12 @@ import os
 import platform
 import shutil
 import subprocess
+import sysconfig
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 PACKAGES = ("convspec", "numpy", "scipy", "mlflow", "scikit-learn", "safetensors")
 
 
@@ -54,6 +56,14 @@ def processor() -> str:
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def for_children() -> dict[str, str]:
+    """This process's environment variables, with which a source tree that is not installed is found as well."""
+    if Path(sysconfig.get_path("purelib")) == ROOT:
+        return dict(os.environ)
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, str(ROOT)])}
 
 
 def commit(folder: Path) -> str | None:

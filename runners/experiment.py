@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from convspec.loading import Loaded
+from convspec.training import Training
 from runners.computation import Computation
 from runners.data import Dataset, load
 from runners.engines.choice import EngineChoice, choose
 from runners.engines.initial import initial_weights
+from runners.place import LostProcessError
+from runners.processes import Processes
 from runners.training.checkpoint import Checkpoint
 from runners.training.costs import mean_cost
 from runners.training.epochs import Epoch, Progress
@@ -43,24 +47,42 @@ class Experiment:
     dataset: Dataset
     engine: EngineChoice
     threads: int = 1
+    processes: Processes = field(default_factory=Processes)
     trainer: Trainer | None = None
     seconds: float = 0.0
 
     @classmethod
-    def prepare(cls, loaded: Loaded, *, threads: int, begun: str | None = None, device: str = "auto") -> Experiment:
-        """Reads the data and chooses the engine; `begun` is that of a run which is gone on with or repeated. Raises UserError
-        where one of them is not there."""
-        pipeline = loaded.pipeline
-        chosen = choose(pipeline, loaded.plan, begun=begun, device=device)
+    def prepare(
+        cls,
+        loaded: Loaded,
+        *,
+        threads: int,
+        begun: str | None = None,
+        device: str = "auto",
+        compiled: bool = False,
+        processes: Processes | None = None,
+    ) -> Experiment:
+        """Reads the data and chooses the engine; `begun` is that of a run which is gone on with or repeated. `processes` are
+        those that share the training, where the pipeline asks for several. Raises UserError where one of them is not there."""
+        pipeline, processes = loaded.pipeline, processes or Processes()
+        chosen = choose(pipeline, loaded.plan, begun=begun, device=device, compiled=compiled, place=processes.place)
         dataset = load(
             pipeline.data, folder=loaded.folder, seed=pipeline.seed, everything_is_test=pipeline.training is None
         )
-        return cls(loaded, dataset, chosen, threads)
+        return cls(loaded, dataset, chosen, threads, processes)
 
     @property
     def computation(self) -> Computation:
         """What makes the networks."""
-        return Computation(self.loaded.plan, self.engine, self.threads)
+        precision = self.loaded.pipeline.precision
+        return Computation(self.loaded.plan, self.engine, self.threads, precision, self.processes.place)
+
+    @property
+    def identity(self) -> str:
+        """What must be the same in all processes that share a training."""
+        pipeline = self.loaded.pipeline
+        parts = (pipeline.network, pipeline.training, pipeline.seed, pipeline.precision, self.engine.compiled)
+        return f"{self.dataset.checksum} {parts!r}"
 
     def train(
         self, observers: list[Observer], *, stop: Callable[[], bool], checkpoint: Checkpoint | None = None
@@ -70,7 +92,23 @@ class Experiment:
         start = initial_weights(plan, pipeline.seed) if checkpoint is None else checkpoint.groups["weights"]
         if pipeline.training is None:
             return start
-        trainer = self.computation.trainer(start, pipeline.training, self.dataset, seed=pipeline.seed)
+        try:
+            self._train(pipeline.training, start, observers, stop, checkpoint)
+        except LostProcessError as error:
+            raise self.processes.explained(error) from None
+        assert self.trainer is not None
+        return self.trainer.best_weights()
+
+    def _train(
+        self,
+        training: Training,
+        start: Weights,
+        observers: list[Observer],
+        stop: Callable[[], bool],
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        seed = self.loaded.pipeline.seed
+        trainer = self.computation.trainer(start, training, self.dataset, seed=seed, identity=self.identity)
         self.trainer = trainer
         if checkpoint is not None:
             trainer.restore(checkpoint)
@@ -81,11 +119,18 @@ class Experiment:
             for observer in observers:
                 observer.on_batch(progress)
 
-        for epoch in trainer.epochs(stop=stop, on_batch=on_batch):
-            for observer in observers:
-                observer.on_epoch(epoch, trainer.checkpoint)
+        with closing(trainer):
+            for epoch in trainer.epochs(stop=stop, on_batch=on_batch):
+                for observer in observers:
+                    observer.on_epoch(epoch, trainer.checkpoint)
         self.seconds = sum(epoch.seconds for epoch in trainer.progress.history)
-        return trainer.best_weights()
+
+    def follow(self) -> None:
+        """Takes part in what the first process trains, until that has done."""
+        pipeline = self.loaded.pipeline
+        assert pipeline.training is not None, "no process shares what is not trained"
+        start = initial_weights(self.loaded.plan, pipeline.seed)
+        self.computation.follow(start, pipeline.training, self.dataset, seed=pipeline.seed, identity=self.identity)
 
     def evaluate(self, weights: Weights) -> Evaluation:
         """Final figures on the test examples."""

@@ -20,7 +20,7 @@ from runners.computation import Computation, Weights
 from runners.engines.engine import Array, EngineNetwork
 from runners.engines.initial import initial_weights
 from runners.experiment import Experiment
-from runners.randomness import dropout, order_of, stream
+from runners.randomness import StepDraw, order_of, stream
 from runners.training.costs import batch_function
 from runners.training.differences import PASSES, difference
 
@@ -146,10 +146,10 @@ class GradientCheck:
         self.pictures, self.truth = source.pictures_at(chosen).astype(np.float64), source.labels[chosen]
         cost = CrossEntropy() if pipeline.training is None else pipeline.training.cost
         self.cost = batch_function(cost, self.truth)
-        computation = Computation(self.plan, self.engine, threads, np.float64)
+        computation = Computation(self.plan, self.engine, threads, dtype=np.float64)
         self.network = computation.network(nudged_weights(self.plan, self.seed))
         self.places = places_of(self.network, self.plan)
-        self.draw = dropout(self.seed, epoch=1, batch=0)
+        self.draw = StepDraw(self.seed, 1, 0)
         self.seconds: list[float] = []
 
     @property

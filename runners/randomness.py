@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
-
-from runners.engines.engine import Draw
 
 
 def stream(seed: int, *purpose: str | int) -> np.random.Generator:
@@ -26,6 +25,13 @@ def order_of(seed: int, *, epoch: int, count: int) -> NDArray[np.int64]:
     return stream(seed, "order", epoch).permutation(count)
 
 
-def dropout(seed: int, *, epoch: int, batch: int) -> Draw:
-    """What the layers of a network draw in one batch of an epoch."""
-    return lambda layer, chunk: stream(seed, "dropout", layer, epoch, batch, chunk)
+@dataclass(frozen=True)
+class StepDraw:
+    """The random numbers of one step of training, for a layer and a chunk of its batch; see runners.engines.engine.Draw."""
+
+    seed: int
+    epoch: int
+    batch: int
+
+    def __call__(self, layer: str, chunk: int) -> np.random.Generator:
+        return stream(self.seed, "dropout", layer, self.epoch, self.batch, chunk)

@@ -27,6 +27,8 @@ DATA = "data"
 """The figure of a checkpoint that says which data it was trained on."""
 ENGINE = "engine"
 """The figure of a checkpoint that says which engine trained it."""
+COMPILED = "compiled"
+"""The figure of a checkpoint that says whether the steps were compiled."""
 
 
 class Recording:
@@ -60,6 +62,7 @@ class Recording:
             "convspec.engine": self.engine.name,
             "convspec.engine_reason": self.engine.reason,
             "convspec.device": self.engine.device_name,
+            "convspec.compiled": str(self.engine.compiled).lower(),
             "convspec.environment": json.dumps(environment.describe(self.engine.name) | {"threads": str(threads)}),
         }
         commit = environment.commit(Path.cwd())
@@ -79,7 +82,8 @@ class Recording:
         """The state of training, with the identity of its data and the engine."""
         from runners.training.checkpoint import write_checkpoint
 
-        figures: dict[str, Any] = {**checkpoint.figures, DATA: self.dataset.checksum, ENGINE: self.engine.name}
+        engine = {ENGINE: self.engine.name, COMPILED: self.engine.compiled}
+        figures: dict[str, Any] = {**checkpoint.figures, DATA: self.dataset.checksum, **engine}
         write_checkpoint(self.spool.checkpoint, replace(checkpoint, figures=figures))
 
     def finish(self, trainer: Trainer | None, evaluation: Evaluation, weights: bytes, *, seconds: float) -> None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convspec.errors import INTERRUPTED, UserError, out_of_memory
+from convspec.errors import INTERRUPTED, RUN_FAILED, UserError, out_of_memory
 from convspec.loading import Loaded
 from convspec.values import shown
 from runners import files
 from runners.interruption import Interruption
-from runners.recording import DATA, ENGINE, Recording
+from runners.place import LostProcessError
+from runners.processes import Processes, processes
+from runners.recording import COMPILED, DATA, ENGINE, Recording
 from runners.result import Result
 from runners.tracking.events import owner_of
 from runners.tracking.process import Drainer, start_drainer
@@ -38,7 +40,8 @@ class InterruptedRunError(UserError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for besides the pipeline: where to keep things, threads, device, and which run to go on with.
+    """What is asked for besides the pipeline: where to keep things, threads, device, whether steps are compiled, and which run
+    to go on with.
 
     `settings` are those that the pipeline was loaded with, `options` what else the command that resumes it must repeat.
     """
@@ -49,6 +52,7 @@ class Request:
     resume: str | None = None
     settings: tuple[str, ...] = ()
     device: str = "auto"
+    compiled: bool = False
     options: tuple[str, ...] = ()
 
 
@@ -106,15 +110,32 @@ class _Run:
         self.loaded, self.request, self.spool, self.drainer, self.started = loaded, request, spool, drainer, started
 
     def go(self, observers: list[Observer]) -> Result:
+        try:
+            saved = self._saved()
+        except UserError:
+            self.spool.discard()
+            raise
+        compiled = self.request.compiled or bool(saved and saved.figures.get(COMPILED))
+        threads, device = self.request.threads, self.request.device
+        with processes(self.loaded, threads=threads, device=device, compiled=compiled) as together:
+            return self._go(saved, observers, together, compiled=compiled)
+
+    def _go(
+        self, saved: Checkpoint | None, observers: list[Observer], together: Processes, *, compiled: bool
+    ) -> Result:
         from runners.experiment import Experiment
 
         try:
-            saved = self._saved()
-            begun = None if saved is None else saved.figures.get(ENGINE)
             experiment = Experiment.prepare(
-                self.loaded, threads=self.request.threads, begun=begun, device=self.request.device
+                self.loaded,
+                threads=self.request.threads,
+                begun=None if saved is None else saved.figures.get(ENGINE),
+                device=self.request.device,
+                compiled=compiled,
+                processes=together,
             )
             checkpoint = None if saved is None else self._checked(saved, experiment.dataset)
+            together.wait_until_ready()
         except UserError:
             self.spool.discard()
             raise
@@ -126,6 +147,8 @@ class _Run:
             self.spool.end("FAILED", reason=f"out of memory: {error}")
             self.drainer.wait()
             raise out_of_memory(error) from None
+        except LostProcessError as error:
+            raise self._lost(error, experiment, recording) from None
         except UserError as error:
             if not isinstance(error, InterruptedRunError):
                 self.spool.end("FAILED", reason=str(error))
@@ -156,7 +179,7 @@ class _Run:
 
     def _checked(self, checkpoint: Checkpoint, dataset: Dataset) -> Checkpoint:
         """The state of training alone; it goes on only with the data that it began with."""
-        figures = {name: figure for name, figure in checkpoint.figures.items() if name not in (DATA, ENGINE)}
+        figures = {name: figure for name, figure in checkpoint.figures.items() if name not in (DATA, ENGINE, COMPILED)}
         if checkpoint.figures.get(DATA) != dataset.checksum:
             raise UserError(
                 f"The data have changed since run {self.request.resume} began.",
@@ -169,8 +192,23 @@ class _Run:
         recording.save(experiment.trainer.checkpoint())
         self.spool.end("KILLED", reason="interrupted")
         run_id = self.drainer.wait().run_id
-        resume = shlex.join(["convspec", "run", self.loaded.file, *self._options(experiment), "--resume", run_id])
-        raise InterruptedRunError(run_id, resume, experiment.trainer.progress.epoch)
+        raise InterruptedRunError(run_id, self._resuming(experiment, run_id), experiment.trainer.progress.epoch)
+
+    def _lost(self, error: LostProcessError, experiment: Experiment, recording: Recording) -> UserError:
+        """The run has failed, but can go on from the last step that was taken."""
+        if experiment.trainer is None:
+            self.spool.end("FAILED", reason=str(error))
+            self.drainer.wait()
+            return error
+        recording.save(experiment.trainer.checkpoint())
+        self.spool.end("FAILED", reason=str(error))
+        run_id = self.drainer.wait().run_id
+        message = f"{error} Everything up to then is saved."
+        return UserError(message, hint=f"Go on with: {self._resuming(experiment, run_id)}", exit_code=RUN_FAILED)
+
+    def _resuming(self, experiment: Experiment, run_id: str) -> str:
+        """The command that goes on with the run."""
+        return shlex.join(["convspec", "run", self.loaded.file, *self._options(experiment), "--resume", run_id])
 
     def _options(self, experiment: Experiment) -> list[str]:
         """What the command that goes on with the run has to repeat."""
@@ -178,6 +216,8 @@ class _Run:
         options += self.request.options
         if self.request.device != "auto":
             options += ["--device", self.request.device]
+        if experiment.engine.compiled:
+            options += ["--compile"]
         if experiment.engine.name != "numpy":
             options += ["--threads", str(self.request.threads)]
         return options

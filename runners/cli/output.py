@@ -31,6 +31,12 @@ device_option = click.option(
     default="auto",
     help="Where PyTorch computes; by default on a CUDA device if there is one.",
 )
+processes_option = click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    help="Processes that share each batch; the file's `processes` by default.",
+)
+compile_option = click.option("--compile", "compiled", is_flag=True, help="Compile the steps of training with PyTorch.")
 
 
 def echo(text: str) -> None:

@@ -26,6 +26,7 @@ def command(run_id: str, threads: int | None, tracking_uri: str | None, as_json:
     from runners.cli.progress import progress
     from runners.experiment import Experiment
     from runners.interruption import Interruption
+    from runners.processes import processes
     from runners.tracking.runs import download, find_run, open_store
 
     store = open_store(tracking_uri, Path.cwd())
@@ -37,15 +38,22 @@ def command(run_id: str, threads: int | None, tracking_uri: str | None, as_json:
         loaded = files.read_pipeline(download(store, recorded.run_id, files.PIPELINE_FILE, Path(scratch)))
     then = json.loads(recorded.tags.get("convspec.environment", "{}"))
     threads_then = then.pop("threads", None)
-    experiment = Experiment.prepare(
-        loaded,
-        threads=threads or int(threads_then or environment.cores()),
-        begun=recorded.tags.get("convspec.engine"),
-        device=recorded.tags.get("convspec.device", "auto").partition(" ")[0],
-    )
+    threads = threads or int(threads_then or environment.cores())
+    device = recorded.tags.get("convspec.device", "auto").partition(" ")[0]
+    compiled = recorded.tags.get("convspec.compiled") == "true"
     shown = progress()
-    with Interruption() as interruption:
-        weights = experiment.train([shown], stop=interruption)
+    with processes(loaded, threads=threads, device=device, compiled=compiled) as together:
+        experiment = Experiment.prepare(
+            loaded,
+            threads=threads,
+            begun=recorded.tags.get("convspec.engine"),
+            device=device,
+            compiled=compiled,
+            processes=together,
+        )
+        together.wait_until_ready()
+        with Interruption() as interruption:
+            weights = experiment.train([shown], stop=interruption)
     shown.close()
     found = files.digest(files.weights_bytes(weights))
     differences = environment.differences(then, environment.describe(experiment.engine.name))

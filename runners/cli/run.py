@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runners.cli.output import (
+    compile_option,
     device_option,
     echo,
     echo_error,
     echo_json,
     engine_option,
     json_option,
+    processes_option,
     setting_option,
     table,
     tracking_option,
@@ -35,19 +37,23 @@ MOST_CLASSES_SHOWN = 20
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="Threads, all cores by default. With numpy the result does not depend on it.",
+    help="Threads of each process, all cores by default. With numpy the result does not depend on it.",
 )
 @engine_option
 @device_option
+@processes_option
+@compile_option
 @tracking_option
 @json_option
-def command(
+def command(  # noqa: PLR0913 - one for each option
     file: str,
     settings: tuple[str, ...],
     resume: str | None,
     threads: int | None,
     engine: str | None,
     device: str,
+    processes: int | None,
+    compiled: bool,
     tracking_uri: str | None,
     as_json: bool,
 ) -> None:
@@ -59,21 +65,30 @@ def command(
     from convspec.loading import load
     from runners.cli.progress import progress
     from runners.environment import cores
+    from runners.place import Place
     from runners.tracked import Request, run
     from runners.tracking.orphans import sweep
     from runners.tracking.store import resolve_uri
+    from runners.worker import follow
 
-    if engine is not None:
-        settings = (*settings, f"engine={engine}")
-    options = ("--tracking-uri", tracking_uri) if tracking_uri else ()
+    place = Place.from_environment()
+    processes = place.size if place else processes
+    for name, value in (("engine", engine), ("processes", processes)):
+        settings = settings if value is None else (*settings, f"{name}={value}")
     loaded = load(file, settings)
+    threads = threads or max(1, cores() // (place.local_size if place else loaded.pipeline.processes))
+    if place is not None and place.rank > 0:
+        follow(loaded, place, threads=threads, device=device, compiled=compiled)
+        return
     home = Path.cwd()
     uri = resolve_uri(tracking_uri, home)
     for orphan in sweep(home):
         echo_error(str(orphan))
+    options = ("--tracking-uri", tracking_uri) if tracking_uri else ()
+    request = Request(home, uri, threads, resume, settings, device, compiled, options)
     shown = progress()
     try:
-        result = run(loaded, Request(home, uri, threads or cores(), resume, settings, device, options), [shown])
+        result = run(loaded, request, [shown])
     finally:
         shown.close()
     if as_json:
@@ -113,7 +128,9 @@ def _print(loaded: Loaded, result: Result, uri: str) -> None:
         best = f", best after {result.best_epoch}" if result.best_epoch else ""
         echo(f"trained        {result.epochs} epochs{best}, {result.metrics['time/training_seconds']:.2f} s")
     device = "" if result.device == "cpu" else f" on {result.device}"
-    echo(f"engine         {result.engine}{device}: {result.engine_reason}")
+    count = loaded.pipeline.processes
+    shared = f", {count} processes" if count > 1 else ""
+    echo(f"engine         {result.engine}{device}{shared}: {result.engine_reason}")
     echo(f"weights        sha256 {result.weights_sha256}")
     echo(f"run            {result.run_id or 'not recorded yet'}  ({result.seconds:.1f} s in all)")
     if result.note:

@@ -107,3 +107,6 @@ class Learner(Protocol):
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Goes on from a `state`."""
+
+    def close(self) -> None:
+        """Lets go of whoever helps; the state can still be read. Called once, after the last step."""

@@ -7,7 +7,6 @@ import os
 import select
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from convspec.errors import UserError
+from runners import environment
 from runners.tracking import record
 from runners.tracking.spool import Spool
 from runners.tracking.store import check, redacted
 
 PATIENCE_SECONDS = 60.0
-_ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -131,16 +130,8 @@ def launch(folders: Iterable[Path], *, log: Path, options: Iterable[str] = (), a
             stdout=output,
             stderr=output,
             pass_fds=[speaking],
-            env=_environment(),
+            env=environment.for_children(),
             start_new_session=True,  # Ctrl-C at the terminal is for the trainer, which says how the run ended
         )
     os.close(speaking)
     return Drainer(process, listening, Path(paths[0]))
-
-
-def _environment() -> dict[str, str]:
-    """This process's environment, in which a source tree that is not installed is found as well."""
-    if Path(sysconfig.get_path("purelib")) == _ROOT:
-        return dict(os.environ)
-    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, str(_ROOT)])}

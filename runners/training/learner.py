@@ -33,3 +33,6 @@ class VectorLearner:
 
     def restore(self, state: Mapping[str, Array]) -> None:
         self.optimizer.restore(state)
+
+    def close(self) -> None:
+        """Nothing is left open."""

@@ -19,7 +19,7 @@ from convspec.plan import Plan
 from convspec.training import SLICE, Training
 from runners.data import Dataset, Examples
 from runners.engines.engine import Draw, EngineNetwork, Learner
-from runners.randomness import dropout, order_of
+from runners.randomness import StepDraw, order_of
 from runners.training.checkpoint import Arrays, Checkpoint
 from runners.training.costs import batch_function, mean_cost, weight_of
 from runners.training.epochs import Epoch, Progress
@@ -108,6 +108,11 @@ class Trainer:
         """The weights of the epoch with the lowest validation cost; of the last epoch where there is no validation."""
         return self.best or self.network.weights
 
+    def close(self) -> None:
+        """No more steps are taken; the state can still be read."""
+        if not isinstance(self.learner, Lbfgs):
+            self.learner.close()
+
     def checkpoint(self) -> Checkpoint:
         """The whole state between two batches."""
         groups: dict[str, Arrays] = {
@@ -175,7 +180,7 @@ class Trainer:
         progress.cost_sum, progress.correct = found.cost * weight_of(cost, train.labels), found.correct
 
     def _draw(self, number: int, batch: int) -> Draw:
-        return dropout(self.seed, epoch=number, batch=batch)
+        return StepDraw(self.seed, number, batch)
 
     def _share(self, number: int, batch: int) -> float:
         """The share of the learning rate that a batch is trained with."""

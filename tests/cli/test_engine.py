@@ -64,3 +64,25 @@ def test_an_interrupted_run_goes_on_with_pytorch_to_the_same_weights(convspec: C
     resumed = convspec(*command.split()[1:], "--json")
     assert resumed.json["weights_sha256"] == expected
     assert resumed.json["engine_reason"] == "the run began with it"
+
+
+@pytest.mark.torch
+def test_compiled_steps_and_bfloat16_are_recorded_and_repeated(convspec: CommandLine) -> None:
+    done = convspec("run", "xs_and_os", *SHORT, "--set", "precision=bfloat16", "--compile", "--device", "cpu", "--json")
+    assert done.code == 0, done.err
+    run = MlflowClient(f"sqlite:///{convspec.folder}/mlflow.db").get_run(done.json["run_id"])
+    assert run.data.tags["convspec.compiled"] == "true"
+    assert run.data.params["precision"] == "bfloat16"
+    assert convspec("reproduce", done.json["run_id"], "--json").json["same"] is True
+
+
+@pytest.mark.torch
+def test_a_missing_compiler_is_one_message_before_anything_is_trained(convspec: CommandLine) -> None:
+    without = CommandLine(convspec.folder, {**convspec.environment, "CXX": "no-such-compiler"})
+    done = without("run", "digits", "--compile")
+    assert done.code == 2
+    assert done.err == (
+        "Error: --compile needs a C++ compiler, and there is no no-such-compiler here. "
+        "Install g++, name another compiler in CXX, or leave out --compile.\n"
+    )
+    assert convspec("list", "--json").json["runs"] == []

@@ -202,6 +202,8 @@ class TestComingBack:
             "experiment": "e",
             "description": "",
             "engine": "auto",
+            "precision": "float32",
+            "processes": 1,
             "data": {"source": "digits", "split": {"validation": 0.1, "test": 0.2}},
             "network": [
                 "relu",

@@ -10,8 +10,10 @@ from convspec.errors import UserError
 from convspec.loading import Loaded, load
 from runners.engines import choice
 from runners.engines.choice import WORTH_TORCH, EngineChoice, choose
+from runners.place import Place
 
 needs_torch = pytest.mark.torch
+NOT_BY_NUMPY = "The numpy engine compiles nothing. Got --compile. Leave it out, or ask for --engine torch."
 LARGE = ("training.batch=1000", "network.convolution_1.features=400")
 
 
@@ -84,6 +86,55 @@ def test_missing_pytorch_is_one_message_with_the_way_out(
     assert str(refused.value) == (
         "The torch engine needs PyTorch, which is not installed. Install it: pip install 'convspec[torch]'"
     )
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("precision=bfloat16", "only PyTorch computes in bfloat16"),
+        ("processes=2", "only PyTorch computes in several processes"),
+    ],
+)
+def test_what_only_pytorch_can_do_is_done_by_it(setting: str, reason: str) -> None:
+    found = chosen("digits", setting, device="cpu")
+    assert (found.name, found.reason, found.compiled) == ("torch", reason, False)
+
+
+@needs_torch
+def test_steps_are_compiled_by_pytorch() -> None:
+    loaded = load("digits")
+    found = choose(loaded.pipeline, loaded.plan, device="cpu", compiled=True)
+    assert (found.name, found.reason, found.compiled) == ("torch", "only PyTorch compiles", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        (
+            "digits",
+            ("engine=numpy",),
+            "The numpy engine compiles nothing. Got --compile. Leave it out, or ask for --engine torch.",
+        ),
+        ("four_pixel_camera", (), "--compile is for training, and nothing is trained. Leave it out."),
+    ],
+    ids=["numpy", "nothing is trained"],
+)
+def test_what_is_not_compiled_is_refused(name: str, settings: tuple[str, ...], message: str) -> None:
+    loaded = load(name, settings)
+    with pytest.raises(UserError) as refused:
+        choose(loaded.pipeline, loaded.plan, compiled=True)
+    assert str(refused.value) == message
+
+
+def test_torchrun_says_the_place_of_a_process() -> None:
+    told = {"RANK": "3", "WORLD_SIZE": "4", "MASTER_ADDR": "10.0.0.1", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+    place = Place.from_environment(told)
+    assert place == Place(3, 4, 1, 2)
+    assert not place.is_on_one_machine
+    assert Place.from_environment({"RANK": "3"}) is None
+    with pytest.raises(UserError, match=r"must be whole numbers\. Got RANK=x, WORLD_SIZE=4, "):
+        Place.from_environment(told | {"RANK": "x"})
 
 
 def test_numpy_on_another_device_is_refused() -> None:

@@ -11,11 +11,12 @@ from convspec.errors import UserError
 
 
 def find_device(name: str) -> torch.device:
-    """The device of that name; `auto` is the first CUDA device, or the processor. Raises UserError where there is none."""
+    """The device of that name (`cuda:1` is the second CUDA device); `auto` is the first one, or the processor. Raises UserError
+    where there is none."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there[name]:
+    if not there[name.partition(":")[0]]:
         known = ", ".join(each for each, is_there in there.items() if is_there)
         raise UserError(f"PyTorch {torch.__version__} finds no device {name} here.", hint=f"There is: {known}.")
     return torch.device(name)

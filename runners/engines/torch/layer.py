@@ -15,6 +15,7 @@ from torch import Tensor
 from convspec.base import Shape
 from convspec.errors import UserError
 from convspec.layers import Layer
+from runners.engines.torch.group import Group
 
 Uniform = Callable[[str, Shape], Tensor]
 """Random numbers from 0 to 1 for a layer of this name: (n, *shape) float32, the same that the numpy engine draws."""
@@ -37,7 +38,8 @@ def in_turn(operations: Sequence[Operation]) -> Operation:
 @dataclass(frozen=True)
 class Site:
     """Where an operation works: shapes of one example, the parameters by name, changed from outside, and the stacks of layers
-    within the layer. In training the running averages are those that a step may change."""
+    within the layer. In training the running averages are those that a step may change; averages over a batch are taken over
+    what all processes of the group, where there is one, have of it."""
 
     name: str
     input_shape: Shape
@@ -45,6 +47,7 @@ class Site:
     parameters: Mapping[str, Tensor]
     training: bool
     stacks: tuple[Operation, ...] = ()
+    group: Group | None = None
 
 
 @singledispatch

@@ -35,16 +35,11 @@ class Learner:
 
     def step(self, chosen: Rows, *, draw: Draw, share: float = 1.0) -> Learned:
         y = self.network.learn(self._pictures(chosen), draw)
-        votes, truth = y.detach().cpu().numpy(), self.examples.labels[chosen]
-        with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
-            costs, dvotes = self.cost_of(truth)(votes, truth)
-        cost = float(costs.mean(dtype=np.float64))
+        votes = y.detach().cpu().numpy()
+        cost, dvotes = self._cost(votes, chosen)
         if isfinite(cost):
-            self.network.back(y, self.network.tensor(dvotes / len(truth)))
-            if self.clip is not None:
-                self._shorten(self.clip)
-            self.optimizer.update(share=share)
-            self.network.parameters.keep_running()
+            self.network.back(y, self.network.tensor(dvotes))
+            self._update(share)
         return Learned(votes, cost)
 
     def state(self) -> dict[str, Array]:
@@ -52,6 +47,23 @@ class Learner:
 
     def restore(self, state: Mapping[str, Array]) -> None:
         self.optimizer.restore(state)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+    def _cost(self, votes: Array, chosen: Rows) -> tuple[float, Array]:
+        """The mean cost of a batch, and its gradient for each vote."""
+        truth = self.examples.labels[chosen]
+        with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
+            costs, dvotes = self.cost_of(truth)(votes, truth)
+        return float(costs.mean(dtype=np.float64)), dvotes / len(truth)
+
+    def _update(self, share: float) -> None:
+        """Parameters and running averages follow the step whose gradient is there."""
+        if self.clip is not None:
+            self._shorten(self.clip)
+        self.optimizer.update(share=share)
+        self.network.parameters.keep_running()
 
     def _shorten(self, most: float) -> None:
         """Clipping by norm."""

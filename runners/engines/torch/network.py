@@ -16,8 +16,10 @@ from convspec.plan import LayerPlan, Plan
 from runners.engines.engine import Array, CostFunction, Draw, Step, Truth
 from runners.engines.numpy.network import chunk_limit, chunks
 from runners.engines.torch.device import channels_last, find_device, repeat_to_the_bit, use_threads
+from runners.engines.torch.group import Group, Part
 from runners.engines.torch.layer import Operation, Site, Uniform, in_turn, operation
 from runners.engines.torch.parameters import Parameters
+from runners.engines.torch.steps import AS_THEY_COME, Steps
 
 WORTH_THREADS = 30_000_000
 """Multiply-adds of what is computed together below which one thread is faster than several."""
@@ -57,13 +59,17 @@ class Network:
         threads: int = 1,
         dtype: DTypeLike = np.float32,
         device: str = "auto",
+        steps: Steps = AS_THEY_COME,
+        group: Group | None = None,
     ) -> None:
-        self.plan, self.threads, self.device = plan, threads, find_device(device)
+        self.plan, self.threads, self.device, self.steps = plan, threads, find_device(device), steps
         repeat_to_the_bit(self.device)
         self.dtype = torch.float64 if np.dtype(dtype) == np.float64 else torch.float32
         self.parameters = Parameters(plan, weights, dtype=self.dtype, device=self.device)
         fast = relu_after_maximum(plan.layers)
-        self._training, self._fast = (self._operation(fast, training=training) for training in (True, False))
+        self._fast = self._operation(fast, training=False)
+        self._training = self._steps(fast, None)
+        self._shared = self._training if group is None or not plan.running_count else self._steps(fast, group)
         self._limit = chunk_limit(plan)
 
     @property
@@ -135,44 +141,59 @@ class Network:
         self._share(len(x))
         return self._fast(x, _no_draw)
 
-    def learn(self, x: Tensor, draw: Draw | None) -> Tensor:
-        """The votes (n, classes) of a network in training, with the way back, and what the running averages become."""
+    def learn(self, x: Tensor, draw: Draw | None, part: Part | None = None) -> Tensor:
+        """The votes (k, classes) of a network in training, with the way back, and what the running averages become. Where x is
+        a part of a batch, the group's other processes compute the others."""
+        part = part or Part(len(x), slice(0, len(x)))
         self._share(len(x))
         self.parameters.begin_running()
-        return self._training(x, self._uniform(len(x), draw))
+        operation = self._training if part.is_whole else self._shared
+        return operation(x, self._uniform(part, draw))
 
-    def back(self, y: Tensor, dy: Tensor | None = None) -> None:
-        """Fills `parameters.gradient` from the gradient dy of y; a y that is one number needs none."""
+    def back(self, y: Tensor | None, dy: Tensor | None = None) -> None:
+        """Fills `parameters.gradient` from the gradient dy of y; a y that is one number needs none. Without y it is zero."""
         self.parameters.gradient.zero_()
-        if y.requires_grad:
+        if y is not None and y.requires_grad:
             y.backward(dy)
 
     def _share(self, n: int) -> None:
         """As many threads as n examples are worth, so that results depend on the number asked for alone."""
         use_threads(self.threads if n * self.plan.multiply_adds >= WORTH_THREADS else 1)
 
-    def _operation(self, layers: Sequence[LayerPlan], *, training: bool, note: Note | None = None) -> Operation:
+    def _steps(self, layers: Sequence[LayerPlan], group: Group | None) -> Operation:
+        """What steps of training compute, alone or with a group."""
+        example = torch.zeros(self.plan.data.shape, dtype=self.dtype, device=self.device)
+        return self.steps.prepared(self._operation(layers, training=True, group=group), example)
+
+    def _operation(
+        self, layers: Sequence[LayerPlan], *, training: bool, note: Note | None = None, group: Group | None = None
+    ) -> Operation:
         """Layers one after the other; `note` is told the output of each, those within a layer before it."""
         parameters = self.parameters.in_training if training else self.parameters.of
         operations = []
         for layer in layers:
-            stacks = tuple(self._operation(stack, training=training, note=note) for stack in layer.stacks)
+            stacks = tuple(self._operation(stack, training=training, note=note, group=group) for stack in layer.stacks)
             shapes = layer.input_shape, layer.output_shape
-            made = operation(layer.layer, Site(layer.name, *shapes, parameters[layer.name], training, stacks))
+            made = operation(layer.layer, Site(layer.name, *shapes, parameters[layer.name], training, stacks, group))
             operations.append(made if note is None else _noted(made, layer.name, note))
         return in_turn(operations)
 
-    def _uniform(self, n: int, draw: Draw | None) -> Uniform:
-        """Draws chunk by chunk with the examples last, as the numpy engine does, so that both see the same masks."""
+    def _uniform(self, part: Part, draw: Draw | None) -> Uniform:
+        """Draws chunk by chunk with the examples last, as the numpy engine does, so that both see the same masks; and so does
+        each process of a group, which leaves out chunks of others."""
         if draw is None:
             return _no_draw
         # Averages over a batch need all of it at once.
-        spans = [slice(0, n)] if self.plan.running_count else chunks(n, self._limit)
+        spans = [slice(0, part.n)] if self.plan.running_count else chunks(part.n, self._limit)
+        first, last = part.span.start, part.span.stop
+        needed = [(index, span) for index, span in enumerate(spans) if span.start < last and span.stop > first]
 
         def uniform(name: str, shape: Sequence[int]) -> Tensor:
             drawn = [
-                draw(name, index).random((*shape, span.stop - span.start), dtype=np.float32)
-                for index, span in enumerate(spans)
+                draw(name, index).random((*shape, span.stop - span.start), dtype=np.float32)[
+                    ..., max(first - span.start, 0) : last - span.start
+                ]
+                for index, span in needed
             ]
             whole = np.concatenate(drawn, axis=-1)
             return torch.from_numpy(whole).to(self.device).movedim(-1, 0)

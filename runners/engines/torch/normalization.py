@@ -12,6 +12,7 @@ from convspec.layers.normalization import (
     LayerNormalization,
     LocalResponseNormalization,
 )
+from runners.engines.torch import synchronized
 from runners.engines.torch.layer import Operation, Site, Uniform, operation
 
 
@@ -21,6 +22,10 @@ def _(layer: BatchNormalization, site: Site) -> Operation:
     scale, shift = site.parameters["scale"], site.parameters["shift"]
 
     def normalize(x: Tensor, uniform: Uniform) -> Tensor:
+        if site.group is not None:
+            return synchronized.normalize(
+                x, (mean, variance), scale, shift, momentum=layer.momentum, epsilon=layer.epsilon, group=site.group
+            )
         if site.training and x.numel() == len(mean):
             return normalize_one(x)
         return functional.batch_norm(x, mean, variance, scale, shift, site.training, layer.momentum, layer.epsilon)

@@ -20,7 +20,8 @@ Named = dict[str, dict[str, Tensor]]
 
 class Parameters:
     """`values` and `gradient` are one vector each, so that an optimizer works on all of them at once; PyTorch sees views of
-    them, and adds to the gradient in place. `of` has the parameters of each layer by its name.
+    them, and adds to the gradient in place. `everything` also holds what training does not change. `of` has the parameters of
+    each layer by its name.
 
     `running` holds the running averages. A step in training changes `running_after` instead, whose views are those of
     `in_training`, so that a step which is not taken leaves no trace.
@@ -28,8 +29,8 @@ class Parameters:
 
     def __init__(self, plan: Plan, weights: Mapping[str, Array], *, dtype: torch.dtype, device: torch.device) -> None:
         trained = sum(layer.trainable_count for layer in plan.every_layer)
-        everything = torch.zeros(plan.parameter_count + plan.running_count, dtype=dtype, device=device)
-        self.values, self.running = everything[:trained], everything[plan.parameter_count :]
+        self.everything = torch.zeros(plan.parameter_count + plan.running_count, dtype=dtype, device=device)
+        self.values, self.running = self.everything[:trained], self.everything[plan.parameter_count :]
         self.gradient, self.running_after = torch.zeros_like(self.values), torch.zeros_like(self.running)
         self.of: Named = {}
         self.in_training: Named = {}
@@ -41,7 +42,7 @@ class Parameters:
                 which, size = _part(parameter), prod(parameter.shape)
                 start = starts[which]
                 starts[which] = start + size
-                view = channels_last(everything[start : start + size], parameter.shape, device)
+                view = channels_last(self.everything[start : start + size], parameter.shape, device)
                 view.copy_(_fitting(f"{layer.name}.{parameter.name}", parameter, weights))
                 found[parameter.name] = changing[parameter.name] = view
                 if which == "trained":
