@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
-Truth = NDArray[np.integer[Any]]
-"""The true class of each example, as its position among the classes: (n,)."""
+Truth = NDArray[Any]
+"""The true class of each example, as its position among the classes: (n,); or the numbers that it should be answered with:
+(n, k), floating-point."""
 
 Rows = NDArray[np.int64]
 """Which examples, by their positions among all: (k,)."""
 
 CostFunction = Callable[[Array, Truth], tuple[Array, Array]]
-"""From votes (n, classes) and truth (n,) to the cost of each example (n,) and its gradient for each vote (n, classes)."""
+"""From votes (n, k), one for each class or number, and truth to the cost of each example (n,) and its gradient for each
+vote (n, k)."""
 
 CostOf = Callable[[Truth], CostFunction]
 """The cost function for a batch of this truth, whose plain mean over the examples is the cost of the batch."""
@@ -73,10 +75,10 @@ class EngineNetwork(Protocol):
 
 
 class Source(Protocol):
-    """Examples to learn from, `labels` being the truth (n,)."""
+    """Examples to learn from."""
 
     @property
-    def labels(self) -> NDArray[np.int64]: ...
+    def truth(self) -> Truth: ...
 
     def __len__(self) -> int: ...
 

@@ -21,10 +21,13 @@ from runners.pictures import confusion_matrix, curves, first_layer_features
 @dataclass(frozen=True)
 class Epoch:
     number: int
-    cost_training: float
-    accuracy_training: float
-    cost_validation: float | None = None
-    accuracy_validation: float | None = None
+    training: dict[str, float]
+    validation: dict[str, float]
+
+
+def epoch(number: int, cost: float, accuracy: float, *validation: float) -> Epoch:
+    names = ("cost", "accuracy")
+    return Epoch(number, {"cost": cost, "accuracy": accuracy}, dict(zip(names, validation, strict=False)))
 
 
 class Drawn(list[Figure]):
@@ -74,9 +77,9 @@ def assert_good(path: Path, drawn: Drawn) -> None:
 
 
 def history(count: int, *, validated: bool = True) -> list[Epoch]:
-    costs = [2.3 / (1 + epoch) for epoch in range(count)]
+    costs = [2.3 / number for number in range(1, count + 1)]
     return [
-        Epoch(number, cost, 1 - cost / 3, 1.1 * cost if validated else None, 1 - cost / 2.5 if validated else None)
+        epoch(number, cost, 1 - cost / 3, *((1.1 * cost, 1 - cost / 2.5) if validated else ()))
         for number, cost in enumerate(costs, start=1)
     ]
 
@@ -85,22 +88,22 @@ def history(count: int, *, validated: bool = True) -> list[Epoch]:
 @pytest.mark.parametrize("validated", [True, False], ids=["validated", "not validated"])
 def test_curves_of_any_length(tmp_path: Path, drawn: Drawn, count: int, validated: bool) -> None:
     path = tmp_path / "curves.png"
-    assert curves(history(count, validated=validated), path) == path
+    assert curves(history(count, validated=validated), "accuracy", path) == path
     assert_good(path, drawn)
     assert {"Cost", "Accuracy", "cost", "accuracy", "epoch", "training"} <= set(words(drawn))
     assert ("validation" in words(drawn)) == validated
 
 
 def test_curves_show_the_figures_of_the_epochs(tmp_path: Path, drawn: Drawn) -> None:
-    epochs = [Epoch(1, 2.0, 0.1, 2.5, 0.2), Epoch(2, 1.0, 0.6, 1.5, 0.5), Epoch(3, 0.5, 0.8, 1.5, 0.4)]
-    curves(epochs, tmp_path / "curves.png")
+    epochs = [epoch(1, 2.0, 0.1, 2.5, 0.2), epoch(2, 1.0, 0.6, 1.5, 0.5), epoch(3, 0.5, 0.8, 1.5, 0.4)]
+    curves(epochs, "accuracy", tmp_path / "curves.png")
     lines = [[list(line.get_ydata()) for line in axes.get_lines()[:2]] for axes in drawn[0].axes]
     assert lines == [[[2.0, 1.0, 0.5], [2.5, 1.5, 1.5]], [[0.1, 0.6, 0.8], [0.2, 0.5, 0.4]]]
 
 
 def test_the_first_epoch_of_the_lowest_validation_cost_is_marked(tmp_path: Path, drawn: Drawn) -> None:
-    epochs = [Epoch(1, 2.0, 0.1, 2.5, 0.2), Epoch(2, 1.0, 0.6, 1.5, 0.5), Epoch(3, 0.5, 0.8, 1.5, 0.4)]
-    curves(epochs, tmp_path / "curves.png")
+    epochs = [epoch(1, 2.0, 0.1, 2.5, 0.2), epoch(2, 1.0, 0.6, 1.5, 0.5), epoch(3, 0.5, 0.8, 1.5, 0.4)]
+    curves(epochs, "accuracy", tmp_path / "curves.png")
     assert "best epoch: 2" in words(drawn)
     assert [list(axes.get_lines()[2].get_xdata()) for axes in drawn[0].axes] == [[2, 2], [2, 2]]
 

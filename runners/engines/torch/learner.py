@@ -35,7 +35,7 @@ class Learner:
 
     def step(self, chosen: Rows, *, draw: Draw, share: float = 1.0) -> Learned:
         y = self.network.learn(self._pictures(chosen), draw)
-        votes, truth = y.detach().cpu().numpy(), self.examples.labels[chosen]
+        votes, truth = y.detach().cpu().numpy(), self.examples.truth[chosen]
         with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
             costs, dvotes = self.cost_of(truth)(votes, truth)
         cost = float(costs.mean(dtype=np.float64))
