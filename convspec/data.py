@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from convspec.base import Count, Fraction, Name, NotNegative, Shape
 from convspec.choice import Variant
@@ -186,8 +186,7 @@ class Arrays(FileSource):
 
     @rule
     def target_names_differ(self) -> None:
-        names = self.target_names or ()
-        twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+        twice = _named_twice(self.target_names or ())
         if twice is not None:
             text = f"two targets are called {twice}"
             raise broken(text, field="target_names", hint="Every target needs a name of its own.")
@@ -248,8 +247,27 @@ class XsAndOs(DataSource):
     examples: Count = field(default=1000, ge=2, le=1_000_000, description="Number of pictures, half of them X.")
     tricks: Tricks = field(default_factory=Tricks, description="The trickier cases.")
     noise: NotNegative = field(default=0.0, le=2, description="Standard deviation of what is added to every pixel.")
+    tell: tuple[Literal["row", "column", "scaling", "rotation", "weight"], ...] | None = field(
+        default=None,
+        min_length=1,
+        description="Numbers to be told instead of the letter: how far it was moved down and to the right, in pixels, by which "
+        "share it grew, by how many degrees it was turned, and by which share its strokes got thicker.",
+    )
+
+    @rule
+    def what_is_told_differs_and_varies(self) -> None:
+        twice = _named_twice(self.tell or ())
+        if twice is not None:
+            raise broken(f"{twice} is to be told twice", field="tell", hint="Once is enough.")
+        for target in self.tell or ():
+            trick = "translation" if target in ("row", "column") else target
+            if getattr(self.tricks, trick) == 0:
+                text = f"{target} is 0 for every picture, as data.tricks.{trick} is"
+                raise broken(text, field="tell", hint=f"Give data.tricks a strength of {trick}.")
 
     def describe(self, folder: Path) -> Description:
+        if self.tell is not None:
+            return Description((1, 9, 9), targets=self.tell, low=-1.0)
         return Description((1, 9, 9), ("X", "O"), low=-1.0)
 
 
@@ -264,3 +282,7 @@ class FourPixels(DataSource):
 
     def describe(self, folder: Path) -> Description:
         return Description((1, 2, 2), ("solid", "vertical", "diagonal", "horizontal"), low=-1.0)
+
+
+def _named_twice(names: tuple[str, ...]) -> str | None:
+    return next((name for index, name in enumerate(names) if name in names[:index]), None)
