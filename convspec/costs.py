@@ -11,7 +11,8 @@ from convspec.spec import field
 
 
 class Misfit(NamedTuple):
-    """A cost, or a field of it, that does not suit the data: the rule, and what to do."""
+    """A field of a cost that does not suit the data: the rule, and what to do. Without a field, the cost as a whole does not;
+    the message then says of it what it does."""
 
     field: str
     message: str
@@ -44,7 +45,7 @@ class CrossEntropy(Cost):
 
     def misfit(self, data: Description) -> Misfit | None:
         if data.targets:
-            message = "cross_entropy compares classes, but the targets of the data are numbers."
+            message = "compares classes, but the targets of the data are numbers."
             return Misfit("", message, "Use `cost: squared`, or another that says how far a vote is off.")
         classes = len(data.classes)
         count = classes if self.class_weights is None else len(self.class_weights)

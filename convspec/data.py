@@ -251,7 +251,7 @@ class XsAndOs(DataSource):
         default=None,
         min_length=1,
         description="Numbers to be told instead of the letter: how far it was moved down and to the right, in pixels, by which "
-        "share it grew, by how many degrees it was turned, and by which share its strokes got thicker.",
+        "share it grew, by how many degrees it was turned clockwise, and by which share its strokes got thicker.",
     )
 
     @rule

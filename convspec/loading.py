@@ -158,8 +158,11 @@ def _misfits(training: Training | None, description: Description, places: Places
     misfit = training.cost.misfit(description) if training else None
     if training is None or misfit is None:
         return []
-    location = ("training", "cost", *((training.cost.kind, misfit.field) if misfit.field else ()))
-    return [places.problem(location, misfit.message, misfit.hint)]
+    kind = training.cost.kind
+    if misfit.field:
+        return [places.problem(("training", "cost", kind, misfit.field), misfit.message, misfit.hint)]
+    subject = kind if training.is_given("cost") else f"{kind}, the default,"
+    return [places.problem(("training", "cost"), f"{subject} {misfit.message}", misfit.hint)]
 
 
 def _file_at_fault(data: DataSource, error: UserError) -> tuple[str, ...]:
