@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from convspec.data import GARMENTS
-from runners.pictures import confusion_matrix, curves, first_layer_features
+from runners.pictures import answers, confusion_matrix, curves, first_layer_features
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,53 @@ def test_the_first_epoch_of_the_lowest_validation_cost_is_marked(tmp_path: Path,
     curves(epochs, "accuracy", tmp_path / "curves.png")
     assert "best epoch: 2" in words(drawn)
     assert [list(axes.get_lines()[2].get_xdata()) for axes in drawn[0].axes] == [[2, 2], [2, 2]]
+
+
+def test_curves_of_an_error_begin_at_zero(tmp_path: Path, drawn: Drawn) -> None:
+    epochs = [Epoch(1, {"cost": 4.0, "error": 2.0}, {"cost": 5.0, "error": 2.5, "r2": 0.1})]
+    curves(epochs, "error", tmp_path / "curves.png")
+    assert {"Cost", "Error", "error"} <= set(words(drawn))
+    assert [axes.get_ylim()[0] for axes in drawn[0].axes] == [0, 0]
+    assert [list(line.get_ydata()) for line in drawn[0].axes[1].get_lines()[:2]] == [[2.0], [2.5]]
+
+
+@pytest.mark.parametrize(
+    ("names", "count", "scale"),
+    [
+        (("target",), 1, 1.0),
+        (("row", "column"), 120, 1.0),
+        (("a-very-long-name-of-a-target-that-nobody-reads", "b", "c", "d"), 40, 1e6),
+        (tuple(f"target_{number}" for number in range(1, 785)), 30, 1e-9),
+        (("many",), 10_000, -3e20),
+    ],
+    ids=["one example", "two", "four of a million", "784 tiny", "many examples"],
+)
+def test_answers_of_any_number_and_size(
+    tmp_path: Path, drawn: Drawn, names: tuple[str, ...], count: int, scale: float
+) -> None:
+    truth = (np.random.default_rng(0).standard_normal((count, len(names))) * scale).astype(np.float32)
+    path = tmp_path / "answers.png"
+    assert answers(truth * np.float32(1.1), truth, names, path) == path
+    assert_good(path, drawn)
+    assert len(drawn[0].axes) == min(9, len(names))
+    assert {"truth", "answer"} <= set(words(drawn))
+
+
+def test_answers_are_drawn_against_the_truth_with_the_diagonal(tmp_path: Path, drawn: Drawn) -> None:
+    votes, truth = np.float32([[1, 5], [2, 6]]), np.float32([[1.5, 4], [2, 9]])
+    answers(votes, truth, ("row", "column"), tmp_path / "answers.png")
+    points = [axes.collections[0].get_offsets().tolist() for axes in drawn[0].axes]
+    assert points == [[[1.5, 1], [2, 2]], [[4, 5], [9, 6]]]
+    for axes in drawn[0].axes:
+        (diagonal,) = axes.get_lines()
+        assert list(diagonal.get_xdata()) == list(diagonal.get_ydata())
+        assert axes.get_xlim() == axes.get_ylim()
+    assert {"row", "column", "Answers, 2 examples"} <= set(words(drawn))
+
+
+def test_answers_that_never_vary_have_a_picture_too(tmp_path: Path, drawn: Drawn) -> None:
+    answers(np.zeros((5, 1), np.float32), np.zeros((5, 1), np.float32), ("x",), tmp_path / "answers.png")
+    assert_good(tmp_path / "answers.png", drawn)
 
 
 def matrix_of(classes: int, *, size: int = 400) -> np.ndarray:
