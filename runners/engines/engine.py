@@ -34,7 +34,7 @@ def _nothing() -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one batch tells: votes (n, classes), the mean cost, the gradient of that mean in the order of `values`, and what the
+    """What one batch tells: votes (n, k), the mean cost, the gradient of that mean in the order of `values`, and what the
     running averages become by it, in the order of `running`."""
 
     votes: Array
@@ -61,7 +61,7 @@ class EngineNetwork(Protocol):
         """Copies of all parameters, trainable or not, and running averages, by `LAYER.weight`, `LAYER.bias`, `LAYER.mean`, ..."""
 
     def votes(self, pictures: Array) -> Array:
-        """The votes (n, classes) of a network that is not in training."""
+        """The votes (n, k) of a network that is not in training."""
 
     def trace(self, pictures: Array) -> dict[str, Array]:
         """The output of every layer by its name, in the order of the file, those within a layer before it: (n, channels, height,
@@ -88,7 +88,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a step of training tells: votes (n, classes) and mean cost of its batch, before the parameters changed."""
+    """What a step of training tells: votes (n, k) and mean cost of its batch, before the parameters changed."""
 
     votes: Array
     cost: float

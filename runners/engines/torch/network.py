@@ -124,12 +124,12 @@ class Network:
         return view
 
     def forward(self, x: Tensor) -> Tensor:
-        """The votes (n, classes) of a network that is not in training."""
+        """The votes (n, k) of a network that is not in training."""
         self._share(len(x))
         return self._fast(x, _no_draw)
 
     def learn(self, x: Tensor, draw: Draw | None) -> Tensor:
-        """The votes (n, classes) of a network in training, with the way back, and what the running averages become."""
+        """The votes (n, k) of a network in training, with the way back, and what the running averages become."""
         self._share(len(x))
         self.parameters.begin_running()
         return self._training(x, self._uniform(len(x), draw))
