@@ -89,10 +89,10 @@ class Examples:
     """See runners.engines.engine.Source."""
 
     pictures: Any
-    labels: Any
+    truth: Any
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.truth)
 
     def pictures_at(self, indices: Any) -> Any:
         return self.pictures[indices]

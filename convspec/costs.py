@@ -6,11 +6,13 @@ from typing import ClassVar, NamedTuple
 
 from convspec.base import Fraction, Positive
 from convspec.choice import Option
+from convspec.data import Description
 from convspec.spec import field
 
 
 class Misfit(NamedTuple):
-    """A field that does not suit the data: the rule, and what to do."""
+    """A field of a cost that does not suit the data: the rule, and what to do. Without a field, the cost as a whole does not;
+    the message then says of it what it does."""
 
     field: str
     message: str
@@ -22,8 +24,8 @@ class Cost(Option):
 
     what: ClassVar[str] = "cost"
 
-    def misfit(self, classes: int) -> Misfit | None:
-        """What does not suit data with so many classes."""
+    def misfit(self, data: Description) -> Misfit | None:
+        """What does not suit the data."""
         return None
 
 
@@ -41,7 +43,11 @@ class CrossEntropy(Cost):
         default=0.0, description="Share of the truth that is spread evenly over all classes (Szegedy et al. 2016)."
     )
 
-    def misfit(self, classes: int) -> Misfit | None:
+    def misfit(self, data: Description) -> Misfit | None:
+        if data.targets:
+            message = "compares classes, but the targets of the data are numbers."
+            return Misfit("", message, "Use `cost: squared`, or another that says how far a vote is off.")
+        classes = len(data.classes)
         count = classes if self.class_weights is None else len(self.class_weights)
         if count == classes:
             return None
@@ -50,33 +56,33 @@ class CrossEntropy(Cost):
 
 
 class Squared(Cost):
-    """d^2, where d is how far a vote is off; the truth is 1 for the true class and 0 for the others, and the costs of the
-    classes are added up."""
+    """d^2, where d is how far a vote is off: from 1 for the true class and 0 for the others, or from a target that is a number.
+    The costs of all votes of an example are added up."""
 
     kind: ClassVar[str] = "squared"
 
 
 class Absolute(Cost):
-    """|d|, added up over the classes as with squared: being off in a few classes is not punished more than in proportion."""
+    """|d|, added up over the votes as with squared: being off far is not punished more than in proportion."""
 
     kind: ClassVar[str] = "absolute"
 
 
 class SquareRoot(Cost):
-    """sqrt(|d|), added up over the classes as with squared: the first bit of being off costs most. Its slope has no bound at
+    """sqrt(|d|), added up over the votes as with squared: the first bit of being off costs most. Its slope has no bound at
     d = 0; training takes the slope at |d| = 0.01 for everything nearer, and 0 at 0 itself."""
 
     kind: ClassVar[str] = "square_root"
 
 
 class Exponential(Cost):
-    """10^(|d| - 1), added up over the classes as with squared: being off by one more costs ten times as much."""
+    """10^(|d| - 1), added up over the votes as with squared: being off by one more costs ten times as much."""
 
     kind: ClassVar[str] = "exponential"
 
 
 class Huber(Cost):
-    """d^2 / 2 up to delta, and delta * (|d| - delta / 2) beyond it, added up over the classes as with squared (Huber 1964)."""
+    """d^2 / 2 up to delta, and delta * (|d| - delta / 2) beyond it, added up over the votes as with squared (Huber 1964)."""
 
     kind: ClassVar[str] = "huber"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
-from convspec.base import Count, Fraction, NotNegative, Shape
+from convspec.base import Count, Fraction, Name, NotNegative, Shape
 from convspec.choice import Variant
 from convspec.errors import UserError
 from convspec.spec import Spec, broken, field, rule
@@ -17,22 +17,31 @@ GARMENTS = (
 )  # fmt: skip
 MOST_CLASSES = 10_000
 """Classes that labels may tell apart: a table of every class against every class must stay within memory."""
+MOST_TARGETS = 10_000
+"""Numbers that a network may be asked for at once."""
 
 
 class Description(NamedTuple):
-    """What a source delivers: the shape of one picture (channels, height, width) and the names of its classes.
+    """What a source delivers: the shape of one picture (channels, height, width), and either the names of its classes or
+    those of its targets, which are numbers.
 
     `low` and `high` are the values of black and white, by which a picture file is brought to the same scale.
     """
 
     shape: Shape
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     low: float = 0.0
     high: float = 1.0
+    targets: tuple[str, ...] = ()
+
+    @property
+    def votes(self) -> tuple[str, ...]:
+        """What each value that the network ends with stands for."""
+        return self.targets or self.classes
 
 
 class Split(Spec):
-    """Shares of the examples that are kept from training; each class is split alike."""
+    """Shares of the examples that are kept from training; each class is split alike, targets that are numbers at random."""
 
     validation: Fraction = field(default=0.1, description="Share by which epochs are judged.")
     test: Fraction = field(
@@ -138,7 +147,8 @@ class Idx(FileSource):
 
 
 class Arrays(FileSource):
-    """NumPy's files: a .npz with `images` and `labels`, or two .npy. Read through a memory map, so they may outgrow memory.
+    """NumPy's files: a .npz with `images` and `labels`, or `targets` where numbers are to be told; or two .npy. Read through
+    a memory map, so they may outgrow memory.
 
     Bytes 0 to 255 become 0 to 1; floating-point values stay as they are.
     """
@@ -147,11 +157,54 @@ class Arrays(FileSource):
     labels: str | None = field(
         default=None, description="File with the labels (.npy); left out where `images` is a .npz."
     )
+    targets: str | None = field(
+        default=None,
+        description="File with numbers to be told instead of classes, (n,) or (n, k); left out where `images` is a .npz.",
+    )
+    target_names: tuple[Name, ...] | None = field(
+        default=None,
+        min_length=1,
+        max_length=MOST_TARGETS,
+        description="What each of these numbers is called; `target`, or `target_1` and so on, where it is left out.",
+    )
 
     @rule
-    def labels_have_a_place(self) -> None:
-        if self.labels is None and not self.images.endswith(".npz"):
-            raise broken("labels is required, unless images is a .npz that holds both", hint="Add `labels: FILE`.")
+    def truth_has_a_place(self) -> None:
+        if self.labels is None and self.targets is None and not self.images.endswith(".npz"):
+            text = "labels or targets is required, unless images is a .npz that holds them too"
+            raise broken(text, hint="Add `labels: FILE`, or `targets: FILE` where the truth is numbers.")
+
+    @rule
+    def truth_is_classes_or_numbers(self) -> None:
+        classes, numbers = (
+            next((name for name in names if getattr(self, name) is not None), None)
+            for names in (("labels", "classes"), ("targets", "target_names"))
+        )
+        if classes and numbers:
+            text = f"{classes} says that the truth is classes, {numbers} that it is numbers"
+            raise broken(text, field=numbers, hint=f"Leave out {classes} or {numbers}.")
+
+    @rule
+    def target_names_differ(self) -> None:
+        twice = _named_twice(self.target_names or ())
+        if twice is not None:
+            text = f"two targets are called {twice}"
+            raise broken(text, field="target_names", hint="Every target needs a name of its own.")
+
+    def describe(self, folder: Path) -> Description:
+        if not self.holds_numbers(folder):
+            return super().describe(folder)
+        return Description(self.picture_shape(folder), targets=self.target_names or self.stored_targets(folder))
+
+    def holds_numbers(self, folder: Path) -> bool:
+        """Whether the truth is numbers: as the other fields say, or else as the names in the .npz do."""
+        if self.labels is not None or self.classes is not None:
+            return False
+        if self.targets is not None or self.target_names is not None:
+            return True
+        from convspec import headers
+
+        return headers.holds_targets(folder / self.images)
 
     def stored_shape(self, folder: Path) -> Shape:
         from convspec import headers
@@ -170,6 +223,13 @@ class Arrays(FileSource):
 
         return headers.array_classes(folder / (self.labels or self.images), "labels")
 
+    def stored_targets(self, folder: Path) -> tuple[str, ...]:
+        """A name for each number of an example: `target`, or `target_1` and so on."""
+        from convspec import headers
+
+        count = headers.array_targets(folder / (self.targets or self.images), "targets")[1]
+        return ("target",) if count == 1 else tuple(f"target_{number}" for number in range(1, count + 1))
+
 
 class Tricks(Spec):
     """How far a picture may stray from the plain one; each is drawn anew for every picture, from 0 to the strength given."""
@@ -187,8 +247,27 @@ class XsAndOs(DataSource):
     examples: Count = field(default=1000, ge=2, le=1_000_000, description="Number of pictures, half of them X.")
     tricks: Tricks = field(default_factory=Tricks, description="The trickier cases.")
     noise: NotNegative = field(default=0.0, le=2, description="Standard deviation of what is added to every pixel.")
+    tell: tuple[Literal["row", "column", "scaling", "rotation", "weight"], ...] | None = field(
+        default=None,
+        min_length=1,
+        description="Numbers to be told instead of the letter: how far it was moved down and to the right, in pixels, by which "
+        "share it grew, by how many degrees it was turned clockwise, and by which share its strokes got thicker.",
+    )
+
+    @rule
+    def what_is_told_differs_and_varies(self) -> None:
+        twice = _named_twice(self.tell or ())
+        if twice is not None:
+            raise broken(f"{twice} is to be told twice", field="tell", hint="Once is enough.")
+        for target in self.tell or ():
+            trick = "translation" if target in ("row", "column") else target
+            if getattr(self.tricks, trick) == 0:
+                text = f"{target} is 0 for every picture, as data.tricks.{trick} is"
+                raise broken(text, field="tell", hint=f"Give data.tricks a strength of {trick}.")
 
     def describe(self, folder: Path) -> Description:
+        if self.tell is not None:
+            return Description((1, 9, 9), targets=self.tell, low=-1.0)
         return Description((1, 9, 9), ("X", "O"), low=-1.0)
 
 
@@ -203,3 +282,7 @@ class FourPixels(DataSource):
 
     def describe(self, folder: Path) -> Description:
         return Description((1, 2, 2), ("solid", "vertical", "diagonal", "horizontal"), low=-1.0)
+
+
+def _named_twice(names: tuple[str, ...]) -> str | None:
+    return next((name for index, name in enumerate(names) if name in names[:index]), None)

@@ -1,4 +1,4 @@
-"""What the headers of data files say of the pictures and labels in them, read with the standard library alone."""
+"""What the headers of data files say of the pictures, labels and targets in them, read with the standard library alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from convspec.data import MOST_CLASSES
+from convspec.data import MOST_CLASSES, MOST_TARGETS
 from convspec.files import DEFLATE_RATIO, Stream, chunks, exactly, reading, wrong_file
-from convspec.npy import array_header, opened_array
+from convspec.npy import array_header, array_names, opened_array
 
 _IDX_TYPES = {8: "unsigned byte", 9: "signed byte", 11: "short", 12: "int", 13: "float", 14: "double"}
 _TYPE_CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
@@ -79,6 +79,35 @@ def array_classes(path: Path, name: str) -> int:
         got = f"{least if least < 0 else most:,}"
         raise wrong_file(path, f"labels count from 0 to {MOST_CLASSES - 1:,}", got=got, hint="Renumber the classes.")
     return most + 1
+
+
+def holds_targets(path: Path) -> bool:
+    """Whether a .npz has targets, which are numbers, for its truth. Raises UserError where it has labels too."""
+    names = array_names(path)
+    if {"labels", "targets"} <= names:
+        rule = "the truth is either `labels` or `targets`"
+        hint = f"Say which: `labels: {path.name}` for classes, `targets: {path.name}` for numbers."
+        raise wrong_file(path, rule, got="both", hint=hint)
+    return "targets" in names
+
+
+def array_targets(path: Path, name: str) -> tuple[int, int]:
+    """(n, k) of a .npy, or of the array `name` in a .npz, that holds k numbers for each of n pictures.
+
+    Raises UserError where it does not: whole or floating-point numbers, (n,) or (n, k).
+    """
+    header = array_header(path, name)
+    if header.kind not in "iuf":
+        hint = "Save them again as np.float32; or give them as labels, if they are classes."
+        raise wrong_file(path, "targets are whole or floating-point numbers", got=header.dtype, hint=hint)
+    if len(header.shape) not in (1, 2) or 0 in header.shape:
+        rule = "targets are (n,), one number a picture, or (n, k), and none of these is 0"
+        raise wrong_file(path, rule, got=f"{header.shape}", hint="Is this the file with the targets?")
+    count, width = (*header.shape, 1)[:2]
+    if width > MOST_TARGETS:
+        rule = f"a picture has {MOST_TARGETS:,} targets at most"
+        raise wrong_file(path, rule, got=f"{width:,}", hint="Is this the file with the targets?")
+    return count, width
 
 
 def idx_header(path: Path) -> IdxHeader:

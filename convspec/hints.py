@@ -56,6 +56,8 @@ _ELSEWHERE = {
     "path": "folder root dir directory",
     "images": "x pictures x_train train_images inputs",
     "labels": "y targets y_train train_labels classes_file",
+    "targets": "target values regression_targets",
+    "target_names": "targets_names target_columns value_names",
     "test_images": "x_test",
     "test_labels": "y_test",
     "classes": "num_classes n_classes",
@@ -137,7 +139,7 @@ _SENTENCES = {
     "total_steps": "A schedule lasts as long as training: leave it out.",
     "centered": "The average of the gradient itself is not taken away here: leave it out.",
     "amsgrad": "Only the running average of the square is used here: leave it out.",
-    "metrics": "Cost and accuracy are always measured: leave it out.",
+    "metrics": "Cost and accuracy, or error and r2 of numbers, are always measured: leave it out.",
 }
 """What to say of a word that has no counterpart here."""
 

@@ -155,15 +155,18 @@ def _plan(pipeline: Pipeline | None, places: Places, folder: Path, problems: lis
 
 def _misfits(training: Training | None, description: Description, places: Places) -> list[Problem]:
     """What in the training does not suit the data."""
-    misfit = training.cost.misfit(len(description.classes)) if training else None
+    misfit = training.cost.misfit(description) if training else None
     if training is None or misfit is None:
         return []
-    location = ("training", "cost", training.cost.kind, misfit.field)
-    return [places.problem(location, misfit.message, misfit.hint)]
+    kind = training.cost.kind
+    if misfit.field:
+        return [places.problem(("training", "cost", kind, misfit.field), misfit.message, misfit.hint)]
+    subject = kind if training.is_given("cost") else f"{kind}, the default,"
+    return [places.problem(("training", "cost"), f"{subject} {misfit.message}", misfit.hint)]
 
 
 def _file_at_fault(data: DataSource, error: UserError) -> tuple[str, ...]:
-    for field in ("images", "labels"):
+    for field in ("images", "labels", "targets"):
         name = getattr(data, field, None)
         if name and name in error.message:
             return ("data", field)

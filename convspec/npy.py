@@ -75,20 +75,33 @@ def array_header(path: Path, name: str) -> ArrayHeader:
     return header
 
 
+def array_names(path: Path) -> frozenset[str]:
+    """What the arrays of a .npz are called; nothing for any other file."""
+    with reading(path):
+        if not _is_archive(path):
+            return frozenset()
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+
+
 @contextmanager
 def opened_array(path: Path, name: str) -> Iterator[tuple[Stream, int, int | None]]:
     """A stream at the beginning of a .npy or of the member `name` of a .npz, its bytes, and where in the file it stands."""
     with reading(path):
-        with path.open("rb") as stream:
-            if stream.read(len(_MAGIC)) == _MAGIC or not zipfile.is_zipfile(path):
-                stream.seek(0)
+        if not _is_archive(path):
+            with path.open("rb") as stream:
                 yield stream, path.stat().st_size, 0
-                return
+            return
         with zipfile.ZipFile(path) as archive:
             member = _member(path, archive, name)
             start = _data_start(path, member) if member.compress_type == zipfile.ZIP_STORED else None
             with archive.open(member) as unpacked:
                 yield unpacked, member.file_size, start
+
+
+def _is_archive(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_MAGIC)) != _MAGIC and zipfile.is_zipfile(path)
 
 
 def _member(path: Path, archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:

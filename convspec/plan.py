@@ -244,10 +244,11 @@ def _misfits(layer: LayerPlan) -> list[Fault]:
 
 
 def _no_votes(last: LayerPlan, data: Description) -> list[Fault]:
-    """The last layer votes: one value for each class of the data."""
-    classes = len(data.classes)
-    if last.output_shape == (classes,):
+    """The last layer votes: one value for each class or target of the data."""
+    count = len(data.votes)
+    if last.output_shape == (count,):
         return []
+    wanted = f"{count} target{'s' * (count > 1)}" if data.targets else f"{count} classes"
     location = (*last.location, last.kind, "neurons") if last.kind == "fully_connected" else last.location
-    message = f"the network ends with {by(last.output_shape)} values, but the data has {classes} classes"
-    return [Fault(location, message, f"End with `fully_connected: {{neurons: {classes}}}`.")]
+    message = f"the network ends with {by(last.output_shape)} values, but the data has {wanted}"
+    return [Fault(location, message, f"End with `fully_connected: {{neurons: {count}}}`.")]

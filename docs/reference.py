@@ -31,6 +31,42 @@ may be given a `name:`; others are numbered by kind (`convolution_1`). Names sta
 
 File paths start from the folder of the pipeline file.
 """
+NUMBERS = """
+## Numbers instead of classes
+
+A network may tell numbers as well. Here two of them say where on the picture a digit's ink has its middle; any `.npz` with
+`targets` (n,) or (n, k) beside its `images` will do:
+
+```python
+import numpy as np
+from sklearn.datasets import load_digits
+
+images = load_digits().images / 16
+ink, steps = images.sum(axis=(1, 2)), np.arange(8)
+middle = np.stack([images.sum(axis=2) @ steps / ink, images.sum(axis=1) @ steps / ink], axis=1)
+np.savez("ink.npz", images=images.astype(np.float32), targets=middle)
+```
+
+```yaml
+experiment: ink
+data: {source: arrays, images: ink.npz, target_names: [row, column]}
+network:
+  - convolution: {features: 8, size: 3}
+  - relu
+  - fully_connected: {neurons: 16}
+  - relu
+  - fully_connected: {neurons: 2}
+training:
+  epochs: 20
+  cost: squared
+  optimizer: {adam: {learning_rate: 0.003}}
+```
+
+The network ends with as many values as there are numbers, and the cost says how far these are off: any but `cross_entropy`.
+The error (`error/validation`, `error/test`) is the mean absolute one, in the targets' own unit; `r2` is the share of their
+variance that is explained, averaged over them: 1 is all of it, 0 no more than telling their mean every time. Targets are learned
+fastest where they are of the size of 1: divide degrees or dollars first.
+"""
 
 
 def page() -> str:
@@ -44,7 +80,7 @@ def page() -> str:
     parts += ["\n### Optimizers\n", *_choices(Optimizer, "optimizer: ", level=4)]
     parts += ["\n### Schedules\n", *_choices(Schedule, "schedule: ", level=4)]
     parts += _section("warm_up", WarmUp, level=4)
-    return "\n".join(parts) + "\n"
+    return "\n".join([*parts, NUMBERS])
 
 
 def _choices(base: type[Choice], prefix: str, *, level: int = 3) -> Iterator[str]:

@@ -18,10 +18,10 @@ from runners.engines.initial import initial_weights
 from runners.place import LostProcessError
 from runners.processes import Processes
 from runners.training.checkpoint import Checkpoint
-from runners.training.costs import mean_cost
 from runners.training.epochs import Epoch, Progress
+from runners.training.findings import Findings
+from runners.training.judge import judge_of
 from runners.training.loop import Trainer, votes_for
-from runners.training.metrics import ClassFigures, class_figures, confusion_matrix, correct
 
 Weights = dict[str, NDArray[Any]]
 
@@ -134,22 +134,22 @@ class Experiment:
 
     def evaluate(self, weights: Weights) -> Evaluation:
         """Final figures on the test examples."""
-        plan, training = self.loaded.plan, self.loaded.pipeline.training
-        test = self.dataset.test
+        training, test = self.loaded.pipeline.training, self.dataset.test
         if not len(test):
-            return Evaluation({}, (), ())
-        votes = votes_for(self.computation.network(weights), test)
-        matrix = confusion_matrix(votes, test.labels)
-        metrics = {"accuracy/test": correct(votes, test.labels) / len(test)}
-        if training is not None:
-            metrics["cost/test"] = mean_cost(training.cost, votes, test.labels)
-        return Evaluation(metrics, tuple(map(tuple, matrix.tolist())), class_figures(matrix, plan.data.classes))
+            return Evaluation({})
+        judge, votes = judge_of(self.loaded.plan.data), votes_for(self.computation.network(weights), test)
+        figures = judge.figures(votes, test.truth, training.cost if training else None)
+        metrics = {f"{name}/test": figure for name, figure in figures.items()}
+        return Evaluation(metrics, judge.findings(votes, test.truth))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics by name, the confusion matrix (true classes are rows), and figures for each class."""
+    """Metrics by name, and what else was found, where there was anything to test on."""
 
     metrics: dict[str, float]
-    matrix: tuple[tuple[int, ...], ...]
-    classes: tuple[ClassFigures, ...]
+    findings: Findings | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """For `--json` and artifacts."""
+        return {"metrics": self.metrics, **(self.findings.plain() if self.findings else {})}

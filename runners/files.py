@@ -24,12 +24,15 @@ def normalised(loaded: Loaded) -> dict[str, Any]:
     """The pipeline with every default written out and every file path absolute, so that it runs the same anywhere."""
     plain: dict[str, Any] = loaded.pipeline.plain()
     data = plain["data"]
-    for field in ("images", "labels", "test_images", "test_labels", "path"):
+    for field in ("images", "labels", "targets", "test_images", "test_labels", "path"):
         if field in data:
             data[field] = str((loaded.folder / data[field]).resolve())
     if "images" in data:
         data["shape"] = list(loaded.plan.data.shape)
-        data["classes"] = len(loaded.plan.data.classes)
+        if loaded.plan.data.targets:
+            data["target_names"] = list(loaded.plan.data.targets)
+        else:
+            data["classes"] = len(loaded.plan.data.classes)
     return plain
 
 

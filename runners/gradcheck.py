@@ -143,7 +143,7 @@ class GradientCheck:
         dataset, self.engine = experiment.dataset, experiment.engine
         source = dataset.test if pipeline.training is None else dataset.train
         chosen = order_of(self.seed, epoch=1, count=len(source))[: examples or _default_examples(self.plan)]
-        self.pictures, self.truth = source.pictures_at(chosen).astype(np.float64), source.labels[chosen]
+        self.pictures, self.truth = source.pictures_at(chosen).astype(np.float64), source.truth[chosen]
         cost = CrossEntropy() if pipeline.training is None else pipeline.training.cost
         self.cost = batch_function(cost, self.truth)
         computation = Computation(self.plan, self.engine, threads, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Votes of a trained network, from the two files in which it is stored."""
+"""Answers of a trained network, from the two files in which it is stored."""
 
 from __future__ import annotations
 
@@ -19,17 +19,13 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".
 
 @dataclass(frozen=True)
 class Predictor:
-    """A trained network with the names of what it votes for."""
+    """A trained network, and the pipeline that says what its votes stand for."""
 
     loaded: Loaded
     network: Network
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self.loaded.plan.data.classes
-
     def votes(self, pictures: NDArray[np.floating]) -> NDArray[np.floating]:
-        """(n, channels, height, width), or (n, height, width) for one channel, to votes (n, classes)."""
+        """(n, channels, height, width), or (n, height, width) for one channel, to votes (n, k), one for each class or target."""
         return self.network.votes(self.as_pictures(pictures))
 
     def as_pictures(self, pictures: NDArray[np.floating]) -> NDArray[np.floating]:

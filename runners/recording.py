@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,7 @@ class Recording:
         step = trainer.progress.epoch if trainer else 0
         self.spool.metrics(evaluation.metrics | {"time/training_seconds": seconds}, step=step)
         self.spool.tags({"convspec.weights_sha256": files.digest(weights)})
-        self._keep("evaluation.json", json.dumps(asdict(evaluation), indent=1))
+        self._keep("evaluation.json", json.dumps(evaluation.plain(), indent=1))
         self._keep_model(evaluation, weights, step)
         self._draw(trainer, evaluation, weights)
         self.spool.end("FINISHED")
@@ -112,7 +112,7 @@ class Recording:
             pipeline_text=files.pipeline_text(self.loaded),
             weights=weights_file,
             input_shape=self.loaded.plan.data.shape,
-            classes=len(self.loaded.plan.data.classes),
+            votes=len(self.loaded.plan.data.votes),
         )
         self.spool.model(model, metrics=evaluation.metrics, step=step)
 
@@ -120,15 +120,18 @@ class Recording:
         from safetensors.numpy import load
 
         from runners import pictures
+        from runners.training.findings import Confusion, Distances
 
         folder = self.spool.staging / PICTURES
         folder.mkdir(exist_ok=True)
         drawn = []
         if trainer is not None:
-            drawn.append(pictures.curves(trainer.progress.history, folder / "curves.png"))
-        if evaluation.matrix:
-            names = self.loaded.plan.data.classes
-            drawn.append(pictures.confusion_matrix(evaluation.matrix, names, folder / "confusion_matrix.png"))
+            drawn.append(pictures.curves(trainer.progress.history, trainer.judge.figure, folder / "curves.png"))
+        match evaluation.findings:
+            case Confusion(matrix=matrix, names=names):
+                drawn.append(pictures.confusion_matrix(matrix, names, folder / "confusion_matrix.png"))
+            case Distances(votes=votes, truth=truth, names=names):
+                drawn.append(pictures.answers(votes, truth, names, folder / "answers.png"))
         first = self.loaded.plan.layers[0]
         if first.kind == "convolution":
             weight = load(weights)[f"{first.name}.weight"]

@@ -28,6 +28,7 @@ def describe_plan(plan: Plan, training: Training | None) -> dict[str, Any]:
     return {
         "input_shape": list(plan.data.shape),
         "classes": list(plan.data.classes),
+        "targets": list(plan.data.targets),
         "layers": [describe_layer(layer) for layer in plan.every_layer],
         "parameters": plan.parameter_count,
         "multiply_adds": plan.multiply_adds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from runners.training.metrics import ClassFigures
+from runners.training.findings import Findings
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,7 @@ class Result:
     seconds: float
     epochs: int
     best_epoch: int
-    classes: tuple[ClassFigures, ...] = ()
-    matrix: tuple[tuple[int, ...], ...] = ()
+    findings: Findings | None = None
     note: str = ""
     engine: str = "numpy"
     device: str = "cpu"

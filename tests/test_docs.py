@@ -10,6 +10,7 @@ import pytest
 
 from convspec.loading import load, load_text
 from runners.cli.main import COMMANDS
+from runners.experiment import Experiment
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,6 +46,19 @@ def test_every_make_target_in_the_readme_exists(target: str) -> None:
 @pytest.mark.parametrize("link", re.findall(r"\]\((docs/[^)]+)\)", README))
 def test_every_link_in_the_readme_leads_somewhere(link: str) -> None:
     assert (ROOT / link).is_file()
+
+
+def test_the_pipeline_that_tells_numbers_does_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "pipelines.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    (pipeline,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.DOTALL)
+    (tmp_path / "ink.py").write_text(code)
+    runpy.run_path(str(tmp_path / "ink.py"))
+    experiment = Experiment.prepare(load_text(pipeline, "ink.yaml", folder=tmp_path), threads=1)
+    metrics = experiment.evaluate(experiment.train([], stop=lambda: False)).metrics
+    assert metrics["error/test"] < 0.1
+    assert metrics["r2/test"] > 0.9
 
 
 def test_the_reference_is_what_the_specs_say() -> None:

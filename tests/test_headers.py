@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from convspec.data import MOST_CLASSES
 from convspec.errors import UserError
-from convspec.headers import array_classes, array_shape, idx_classes, idx_shape
+from convspec.headers import array_classes, array_shape, array_targets, holds_targets, idx_classes, idx_shape
 
 
 def idx(array: NDArray[np.uint8]) -> bytes:
@@ -209,6 +209,22 @@ def test_refuses_what_is_no_label(store: Callable[[bytes], Path], labels: NDArra
     assert rule in str(caught.value)
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    shape=st.lists(st.integers(1, 5), min_size=1, max_size=2).map(tuple),
+    dtype=st.one_of(PICTURE_TYPES, LABEL_TYPES),
+    order=st.sampled_from("CF"),
+    container=CONTAINERS,
+    version=VERSIONS,
+)
+def test_targets_are_as_many_as_numpy_wrote(
+    scratch: Path, shape: tuple[int, ...], dtype: str, order: Any, container: str, version: tuple[int, int]
+) -> None:
+    scratch.write_bytes(contained(np.zeros(shape, dtype, order), "targets", container, version))
+    assert array_targets(scratch, "targets") == (shape if len(shape) == 2 else (*shape, 1))
+    assert holds_targets(scratch) == (container != "npy")
+
+
 @pytest.mark.parametrize(
     ("pictures", "rule"),
     [
@@ -323,6 +339,8 @@ VALID = {
     "npy": npy(PICTURES),
     "npy of labels": npy(LABELS.astype(">i4")),
     "npz": npz(images=npy(PICTURES), labels=npy(LABELS)),
+    "npy of targets": npy(np.arange(8, dtype=">f4").reshape(4, 2)),
+    "npz of targets": npz(images=npy(PICTURES), targets=npy(np.arange(8.0).reshape(4, 2))),
     "npz compressed": npz(zipfile.ZIP_DEFLATED, images=npy(PICTURES), labels=npy(LABELS)),
 }
 
@@ -336,7 +354,14 @@ def test_any_damage_is_a_message_or_another_valid_file(scratch: Path, data: st.D
     ):
         damaged[place] = byte
     scratch.write_bytes(bytes(damaged[: data.draw(st.integers(0, len(content)))]))
-    for read in (idx_shape, idx_classes, lambda p: array_shape(p, "images"), lambda p: array_classes(p, "labels")):
+    for read in (
+        idx_shape,
+        idx_classes,
+        holds_targets,
+        lambda p: array_shape(p, "images"),
+        lambda p: array_classes(p, "labels"),
+        lambda p: array_targets(p, "targets"),
+    ):
         try:
             read(scratch)
         except UserError as error:

@@ -69,7 +69,7 @@ def test_the_flattened_values_vote_for_x(trace: dict[str, np.ndarray]) -> None:
 def test_the_worked_example_tells_x_from_o() -> None:
     experiment = Experiment.prepare(load("worked_example"), threads=1)
     weights = experiment.train([], stop=lambda: False)
-    assert experiment.evaluate(weights).matrix == ((1, 0), (0, 1))
+    assert experiment.evaluate(weights).plain()["confusion_matrix"] == [[1, 0], [0, 1]]
 
 
 def test_hand_built_weights_classify_every_picture_of_the_four_pixel_camera() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from convspec import shipped
-from runners.cli.output import echo, echo_error, echo_json, json_option, table, tracking_option
+from runners.cli.output import echo, echo_error, echo_json, figure_text, json_option, table, tracking_option
 
 
 @click.command("list")
@@ -35,11 +35,13 @@ def command(most: int, tracking_uri: str | None, as_json: bool) -> None:
         echo("No runs yet in this folder's store. Begin with: convspec run digits")
         return
     rows = [
-        [run.run_id, run.experiment, run.status, run.started, _figure(run.seconds, ".1f"), _figure(run.accuracy, ".4f")]
+        [run.run_id, run.experiment, run.status, run.started, "" if run.seconds is None else f"{run.seconds:.1f}"]
         for run in runs
     ]
-    echo(table(["run", "experiment", "status", "started", "seconds", "accuracy/test"], rows, text_columns=(0, 1, 2, 3)))
-
-
-def _figure(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)
+    head = ["run", "experiment", "status", "started", "seconds"]
+    for name, figures in (("accuracy/test", [r.accuracy for r in runs]), ("error/test", [r.error for r in runs])):
+        if name == "accuracy/test" or any(figure is not None for figure in figures):
+            head.append(name)
+            for row, figure in zip(rows, figures, strict=True):
+                row.append("" if figure is None else figure_text(figure))
+    echo(table(head, rows, text_columns=(0, 1, 2, 3)))

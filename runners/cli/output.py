@@ -82,6 +82,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns:
     return "\n".join(lines)
 
 
+def figure_text(value: float) -> str:
+    """A figure with four decimals, or with four digits where these would not tell it."""
+    return f"{value:.4f}" if value == 0 or 0.001 <= abs(value) < 1e6 else f"{value:.4g}"
+
+
 def bytes_text(count: int) -> str:
     """A number of bytes as people read it: 2,048 is `2.0 KiB`."""
     size = float(count)

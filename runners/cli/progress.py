@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from runners.cli.output import figure_text
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from runners.training.checkpoint import Checkpoint
-    from runners.training.epochs import Epoch, Progress
+    from runners.training.epochs import Epoch, Figures, Progress
     from runners.training.loop import Trainer
 
 REDRAW_SECONDS = 0.05
@@ -20,11 +22,14 @@ REDRAW_SECONDS = 0.05
 
 def epoch_line(epoch: Epoch, total: int) -> str:
     """One epoch in words."""
-    parts = [f"epoch {epoch.number:>{len(str(total))}}/{total}", f"cost {epoch.cost_training:.4f}"]
-    parts.append(f"accuracy {epoch.accuracy_training:.4f}")
-    if epoch.cost_validation is not None:
-        parts.append(f"validation cost {epoch.cost_validation:.4f}  accuracy {epoch.accuracy_validation:.4f}")
+    parts = [f"epoch {epoch.number:>{len(str(total))}}/{total}", _in_words(epoch.training)]
+    if epoch.validation:
+        parts.append(f"validation {_in_words(epoch.validation)}")
     return "  ".join([*parts, f"{epoch.seconds:.2f} s"])
+
+
+def _in_words(figures: Figures) -> str:
+    return "  ".join(f"{name} {figure_text(value)}" for name, value in figures.items())
 
 
 class PlainProgress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from runners.cli.output import (
     echo_error,
     echo_json,
     engine_option,
+    figure_text,
     json_option,
     processes_option,
     setting_option,
@@ -26,8 +28,10 @@ from runners.cli.output import (
 if TYPE_CHECKING:
     from convspec.loading import Loaded
     from runners.result import Result
+    from runners.training.findings import Findings
 
-MOST_CLASSES_SHOWN = 20
+MOST_ROWS_SHOWN = 20
+"""Classes or targets beyond which no table of them is printed."""
 
 
 @click.command("run")
@@ -107,8 +111,7 @@ def describe(result: Result) -> dict[str, Any]:
         "seconds": result.seconds,
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
-        "confusion_matrix": [list(row) for row in result.matrix],
-        "classes": [vars(figures) for figures in result.classes],
+        **(result.findings.plain() if result.findings else {}),
         "note": result.note,
         "engine": result.engine,
         "device": result.device,
@@ -117,13 +120,8 @@ def describe(result: Result) -> dict[str, Any]:
 
 
 def _print(loaded: Loaded, result: Result, uri: str) -> None:
-    if result.matrix and len(result.matrix) <= MOST_CLASSES_SHOWN:
-        echo(_classes(result))
-        echo("")
-    if "accuracy/test" in result.metrics:
-        hits = sum(row[index] for index, row in enumerate(result.matrix))
-        count = sum(map(sum, result.matrix))
-        echo(f"accuracy/test  {result.metrics['accuracy/test']:.4f}  ({hits:,} of {count:,})")
+    if result.findings:
+        _print_findings(result.findings, result.metrics)
     if result.epochs:
         best = f", best after {result.best_epoch}" if result.best_epoch else ""
         echo(f"trained        {result.epochs} epochs{best}, {result.metrics['time/training_seconds']:.2f} s")
@@ -140,22 +138,18 @@ def _print(loaded: Loaded, result: Result, uri: str) -> None:
         echo(f"\nSee it:   {_program()} ui{option}\nAsk it:   {_program()} predict {result.run_id} PICTURE")
 
 
+def _print_findings(findings: Findings, metrics: Mapping[str, float]) -> None:
+    """A table of classes or targets, then each figure of the test examples but the cost."""
+    head, rows = findings.table()
+    if len(rows) <= MOST_ROWS_SHOWN:
+        echo(f"{table(head, rows)}\n")
+    remark = f"  ({findings.remark})"
+    for name, value in metrics.items():
+        if name.endswith("/test") and name != "cost/test":
+            echo(f"{name:<13}  {figure_text(value)}{remark}")
+            remark = ""
+
+
 def _program() -> str:
     """How this program is called: by its name, or by its path where the shell would not find it."""
     return "convspec" if which("convspec") or not sys.argv[0].endswith("convspec") else sys.argv[0]
-
-
-def _classes(result: Result) -> str:
-    """The confusion matrix with each class's figures: rows are the truth, columns the answers."""
-    names = [figures.name for figures in result.classes]
-    rows = [
-        [
-            figures.name,
-            *(str(count) for count in row),
-            f"{figures.precision:.3f}",
-            f"{figures.recall:.3f}",
-            f"{figures.f1:.3f}",
-        ]
-        for figures, row in zip(result.classes, result.matrix, strict=True)
-    ]
-    return table(["truth \\ answer", *names, "precision", "recall", "F1"], rows)

@@ -1,4 +1,4 @@
-"""Labelled pictures from every source that a pipeline can name, divided into parts."""
+"""Pictures, with the truth about each, from every source that a pipeline can name, divided into parts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _divided(
 ) -> tuple[Examples, Examples, Examples]:
     own_test = collection.own_test
     rows = divide(
-        collection.examples.labels,
+        collection.examples.truth,
         source.split,
         seed=seed,
         names=description.classes,
@@ -55,9 +55,9 @@ def _undivided(collection: Collection) -> tuple[Examples, Examples, Examples]:
 
 
 def _rows_of(held: Labelled, rows: Rows, white: float) -> Examples:
-    return Examples((held.pictures,), rows, held.labels[rows], white)
+    return Examples((held.pictures,), rows, held.truth[rows], white)
 
 
 def _all_of(held: Sequence[Labelled], white: float) -> Examples:
-    labels = np.concatenate([part.labels for part in held])
-    return Examples(tuple(part.pictures for part in held), np.arange(len(labels)), labels, white)
+    truth = np.concatenate([part.truth for part in held])
+    return Examples(tuple(part.pictures for part in held), np.arange(len(truth)), truth, white)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from convspec.data import Arrays, Description
 from convspec.files import exactly, reading, wrong_file
-from convspec.headers import array_classes, array_shape
+from convspec.headers import array_classes, array_shape, array_targets
 from convspec.npy import array_header, opened_array
-from runners.data.agreement import require_agreement
+from runners.data.agreement import require_agreement, require_targets
 from runners.data.checksum import checksum_of_files
-from runners.data.dataset import Collection, Labelled, Stored
+from runners.data.dataset import Collection, Labelled, Stored, Truth
 from runners.data.read import read
 
 _WHITE_BYTE = 255
@@ -24,17 +24,31 @@ _CHUNK_VALUES = 1 << 20
 
 @read.register
 def _arrays(source: Arrays, description: Description, *, folder: Path, seed: int) -> Collection:
-    images, labels = folder / source.images, folder / (source.labels or source.images)
-    shape, classes = array_shape(images, "images"), array_classes(labels, "labels")
-    truth = array_of(labels, "labels").astype(np.int64)
-    require_agreement(description, images=images, shape=shape, labels=labels, count=len(truth), classes=classes)
+    images = folder / source.images
+    given = folder / (source.labels or source.targets or source.images)
+    truth = (_targets if description.targets else _labels)(description, images, given)
     pictures = array_of(images, "images")
     if pictures.ndim == 3:
         pictures = pictures[:, np.newaxis]
     if pictures.dtype.kind == "f":
-        _require_finite(images, pictures)
-    checksum = checksum_of_files(dict.fromkeys((images, labels)))
+        _require_finite(images, pictures, what="picture")
+    checksum = checksum_of_files(dict.fromkeys((images, given)))
     return Collection(Labelled(pictures, truth), checksum, white=_WHITE_BYTE if pictures.dtype.kind == "u" else 1)
+
+
+def _labels(description: Description, images: Path, labels: Path) -> Truth:
+    shape, classes = array_shape(images, "images"), array_classes(labels, "labels")
+    truth = array_of(labels, "labels").astype(np.int64)
+    require_agreement(description, images=images, shape=shape, labels=labels, count=len(truth), classes=classes)
+    return truth
+
+
+def _targets(description: Description, images: Path, targets: Path) -> Truth:
+    shape, (count, width) = array_shape(images, "images"), array_targets(targets, "targets")
+    require_targets(description, images=images, shape=shape, targets=targets, count=count, width=width)
+    stored = array_of(targets, "targets").reshape(count, width)
+    _require_finite(targets, stored, what="row")
+    return np.array(stored, np.float32, order="C")
 
 
 def array_of(path: Path, name: str) -> NDArray[Any]:
@@ -58,13 +72,14 @@ def array_of(path: Path, name: str) -> NDArray[Any]:
     return values.reshape(header.shape, order=order)
 
 
-def _require_finite(path: Path, pictures: Stored) -> None:
-    """Looks at a few pictures at a time, as there may be more than fit into memory."""
-    step = max(1, _CHUNK_VALUES // prod(pictures.shape[1:]))
-    for first in range(0, len(pictures), step):
+def _require_finite(path: Path, stored: Stored, *, what: str) -> None:
+    """Looks at a few pictures, or rows of targets, at a time, as there may be more than fit into memory."""
+    step = max(1, _CHUNK_VALUES // prod(stored.shape[1:]))
+    for first in range(0, len(stored), step):
+        some = stored[first : first + step]
         with np.errstate(over="ignore"):
-            finite = np.isfinite(pictures[first : first + step].astype(np.float32)).all(axis=(1, 2, 3))
+            finite = np.isfinite(some.astype(np.float32)).all(axis=tuple(range(1, some.ndim)))
         if not finite.all():
             where = first + int(np.argmin(finite))
-            rule, hint = "values must be finite 32-bit numbers", "Mend or leave out that picture."
-            raise wrong_file(path, rule, got=f"others in picture {where} (the first is 0)", hint=hint)
+            rule, hint = "values must be finite 32-bit numbers", f"Mend or leave out that {what}."
+            raise wrong_file(path, rule, got=f"others in {what} {where} (the first is 0)", hint=hint)

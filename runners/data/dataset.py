@@ -1,4 +1,4 @@
-"""What a source delivers: labelled pictures as they are stored, and the examples of each part of a split."""
+"""What a source delivers: pictures as they are stored, with their truth, and the examples of each part of a split."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from convspec.data import Description
 Stored = NDArray[Any]
 """(n, channels, height, width), of bytes or floating-point numbers, in memory or mapped from a file."""
 Labels = NDArray[np.int64]
+Truth = NDArray[Any]
+"""Labels (n,), or (n, k) float32 where the truth is k numbers."""
 Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Pictures (n, channels, height, width) as they are stored, and their labels (n,)."""
+    """Pictures (n, channels, height, width) as they are stored, and the truth about each."""
 
     pictures: Stored
-    labels: Labels
+    truth: Truth
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,14 @@ class Collection:
 
 @dataclass(frozen=True)
 class Examples:
-    """Some rows of a store of pictures, with their labels (n,); pictures are taken from it batch by batch.
+    """Some rows of a store of pictures, with the truth about each; pictures are taken from it batch by batch.
 
     The store may be several arrays, which count as if they were laid end to end.
     """
 
     stores: tuple[Stored, ...]
     rows: Rows
-    labels: Labels
+    truth: Truth
     white: float = 1.0
 
     def __len__(self) -> int:

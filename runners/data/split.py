@@ -1,4 +1,5 @@
-"""The division of examples into those to train on, to validate on and to test on, each class alike."""
+"""The division of examples into those to train on, to validate on and to test on, each class alike; all alike where the
+truth is numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from convspec.data import Split
 from convspec.errors import UserError
-from runners.data.dataset import Labels, Rows
+from runners.data.dataset import Labels, Rows, Truth
 from runners.randomness import stream
 
 PARTS = ("training", "validation", "test")
@@ -18,10 +19,11 @@ _WAY_OUT = "Add examples, change the shares, or do without validation: `split: {
 
 
 def divide(
-    labels: Labels, split: Split, *, seed: int, names: Sequence[str], has_own_test: bool = False
+    truth: Truth, split: Split, *, seed: int, names: Sequence[str], has_own_test: bool = False
 ) -> tuple[Rows, Rows, Rows]:
     """The rows of (training, validation, test), ascending: each in one part, each class's share of each part right to one.
 
+    `names` are those of the classes; there are none where the truth is numbers, and the shares are then plain ones.
     Depends on the labels, the shares and the seed alone. Where a source has a test set of its own, none is taken from these.
     Raises UserError where a class or a part would be left without what it needs.
     """
@@ -30,6 +32,7 @@ def divide(
         hint = "Give it a share above 0; or leave out `training`, and every example is a test."
         raise UserError("data.split.test: the final figures need examples. Got 0.", hint=hint)
     shares = np.array([1 - split.validation - test, split.validation, test])
+    labels: Labels = truth if names else np.zeros(len(truth), np.int64)
     sizes = np.bincount(labels, minlength=len(names))
     counts = _counts(sizes, shares)
     _require_enough(sizes, counts, shares=shares, names=names)
@@ -58,9 +61,10 @@ def _require_enough(
 ) -> None:
     """Raises UserError where a class has fewer examples than parts, or none to train on, or where a part is empty."""
     asked = [name for name, share in zip(PARTS, shares, strict=True) if share > 0]
-    for name, size, training in zip(names, sizes, counts[:, 0], strict=True):
+    groups = [f"class {name}" for name in names] or ["the data"]
+    for group, size, training in zip(groups, sizes, counts[:, 0], strict=True):
         if 0 < size < len(asked) or training == 0 < size:
-            rule = f"class {name} must have enough examples for {', '.join(asked)}"
+            rule = f"{group} must have enough examples for {', '.join(asked)}"
             raise UserError(f"data.split: {rule}. Got {size}.", hint=_WAY_OUT)
     for name, share, count in zip(PARTS, shares, counts.sum(axis=0), strict=True):
         if share > 0 and count == 0:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convspec.data import Description, Tricks, XsAndOs
 from runners.data.checksum import checksum_of_arrays
-from runners.data.dataset import Collection, Labelled
+from runners.data.dataset import Collection, Labelled, Truth
 from runners.data.noise import add_noise
 from runners.data.read import read
 from runners.randomness import stream
@@ -52,7 +52,8 @@ def _xs_and_os(source: XsAndOs, description: Description, *, folder: Path, seed:
             which = slice(first + label, first + _ROWS, 2)
             pictures[which, 0] = render(strokes, pose[which], size=size)
     add_noise(pictures, source.noise, seed=seed)
-    return Collection(Labelled(pictures, labels), checksum_of_arrays([pictures, labels]))
+    truth: Truth = labels if source.tell is None else _told(pose, source.tell)
+    return Collection(Labelled(pictures, truth), checksum_of_arrays([pictures, truth]))
 
 
 def draw_pose(count: int, tricks: Tricks, *, seed: int) -> Pose:
@@ -64,6 +65,18 @@ def draw_pose(count: int, tricks: Tricks, *, seed: int) -> Pose:
         turn=draws[:, 3] * np.float32(np.radians(tricks.rotation)),
         weight=1 + draws[:, 4] * np.float32(tricks.weight),
     )
+
+
+def _told(pose: Pose, targets: tuple[str, ...]) -> Floats:
+    """(n, k): how each picture strays, in the units of the tricks."""
+    every = {
+        "row": pose.shift[:, 0],
+        "column": pose.shift[:, 1],
+        "scaling": pose.growth - 1,
+        "rotation": np.degrees(pose.turn),
+        "weight": pose.weight - 1,
+    }
+    return np.stack([every[target] for target in targets], axis=1)
 
 
 def render(strokes: Floats, pose: Pose, *, size: int) -> Floats:

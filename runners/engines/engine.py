@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
-Truth = NDArray[np.integer[Any]]
-"""The true class of each example, as its position among the classes: (n,)."""
+Truth = NDArray[Any]
+"""The true class of each example, as its position among the classes: (n,); or the numbers that it should be answered with:
+(n, k), floating-point."""
 
 Rows = NDArray[np.int64]
 """Which examples, by their positions among all: (k,)."""
 
 CostFunction = Callable[[Array, Truth], tuple[Array, Array]]
-"""From votes (n, classes) and truth (n,) to the cost of each example (n,) and its gradient for each vote (n, classes)."""
+"""From votes (n, k), one for each class or number, and truth to the cost of each example (n,) and its gradient for each
+vote (n, k)."""
 
 CostOf = Callable[[Truth], CostFunction]
 """The cost function for a batch of this truth, whose plain mean over the examples is the cost of the batch."""
@@ -32,7 +34,7 @@ def _nothing() -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one batch tells: votes (n, classes), the mean cost, the gradient of that mean in the order of `values`, and what the
+    """What one batch tells: votes (n, k), the mean cost, the gradient of that mean in the order of `values`, and what the
     running averages become by it, in the order of `running`."""
 
     votes: Array
@@ -59,7 +61,7 @@ class EngineNetwork(Protocol):
         """Copies of all parameters, trainable or not, and running averages, by `LAYER.weight`, `LAYER.bias`, `LAYER.mean`, ..."""
 
     def votes(self, pictures: Array) -> Array:
-        """The votes (n, classes) of a network that is not in training."""
+        """The votes (n, k) of a network that is not in training."""
 
     def trace(self, pictures: Array) -> dict[str, Array]:
         """The output of every layer by its name, in the order of the file, those within a layer before it: (n, channels, height,
@@ -76,10 +78,10 @@ class EngineNetwork(Protocol):
 
 
 class Source(Protocol):
-    """Examples to learn from, `labels` being the truth (n,)."""
+    """Examples to learn from."""
 
     @property
-    def labels(self) -> NDArray[np.int64]: ...
+    def truth(self) -> Truth: ...
 
     def __len__(self) -> int: ...
 
@@ -89,7 +91,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a step of training tells: votes (n, classes) and mean cost of its batch, before the parameters changed."""
+    """What a step of training tells: votes (n, k) and mean cost of its batch, before the parameters changed."""
 
     votes: Array
     cost: float

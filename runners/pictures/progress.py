@@ -1,8 +1,8 @@
-"""Cost and accuracy by epoch, for training and validation."""
+"""Cost and accuracy, or error, by epoch, for training and validation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,37 +15,32 @@ _MOST_MARKED = 40  # epochs; beyond, markers run into each other
 
 
 class Epoch(Protocol):
-    """What is drawn of an epoch; `number` counts from 1, and there may be no validation."""
+    """What is drawn of an epoch: its figures by name. `number` counts from 1; without validation there are none of it."""
 
     @property
     def number(self) -> int: ...
     @property
-    def cost_training(self) -> float: ...
+    def training(self) -> Mapping[str, float]: ...
     @property
-    def accuracy_training(self) -> float: ...
-    @property
-    def cost_validation(self) -> float | None: ...
-    @property
-    def accuracy_validation(self) -> float | None: ...
+    def validation(self) -> Mapping[str, float]: ...
 
 
-def curves(history: Sequence[Epoch], path: Path) -> Path:
-    """Cost and accuracy side by side; the epoch with the lowest validation cost is marked."""
+def curves(history: Sequence[Epoch], figure_name: str, path: Path) -> Path:
+    """The cost and another figure side by side; the epoch with the lowest validation cost is marked."""
     figure = new_figure(10, 4.2)
-    cost = add_axes(figure, 0.75, 0.6, width=4.0, height=2.8)
-    accuracy = add_axes(figure, 5.75, 0.6, width=4.0, height=2.8)
     best = _best(history)
-    _draw(cost, [(e.number, e.cost_training, e.cost_validation) for e in history], title="Cost", best=best)
-    _draw(
-        accuracy, [(e.number, e.accuracy_training, e.accuracy_validation) for e in history], title="Accuracy", best=best
-    )
-    cost.set_ylim(bottom=0)
-    figure.legend(*cost.get_legend_handles_labels(), loc="upper center", ncols=3, frameon=False)
+    for name, left in (("cost", 0.75), (figure_name, 5.75)):
+        axes = add_axes(figure, left, 0.6, width=4.0, height=2.8)
+        values = [(epoch.number, epoch.training[name], epoch.validation.get(name)) for epoch in history]
+        _draw(axes, values, title=name.capitalize(), best=best)
+        if name != "accuracy":
+            axes.set_ylim(bottom=0)
+    figure.legend(*axes.get_legend_handles_labels(), loc="upper center", ncols=3, frameon=False)
     return save(figure, path)
 
 
 def _best(history: Sequence[Epoch]) -> int | None:
-    validated = [(epoch.cost_validation, epoch.number) for epoch in history if epoch.cost_validation is not None]
+    validated = [(epoch.validation["cost"], epoch.number) for epoch in history if epoch.validation]
     return min(validated)[1] if validated else None
 
 

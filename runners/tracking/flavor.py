@@ -27,8 +27,9 @@ WEIGHTS = Path("data/weights.safetensors")
 _PACKAGES = ("convspec", "mlflow", "numpy", "safetensors", "pydantic", "pyyaml")
 
 
-def write_model(folder: Path, *, pipeline_text: str, weights: Path, input_shape: Sequence[int], classes: int) -> None:
-    """Write a model directory for a pipeline and its weights; `input_shape` is (channels, height, width)."""
+def write_model(folder: Path, *, pipeline_text: str, weights: Path, input_shape: Sequence[int], votes: int) -> None:
+    """Write a model directory for a pipeline and its weights; `input_shape` is (channels, height, width), `votes` how many
+    numbers come out."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / PIPELINE).write_text(pipeline_text, encoding="utf-8")
     shutil.copyfile(weights, folder / WEIGHTS)
@@ -37,7 +38,7 @@ def write_model(folder: Path, *, pipeline_text: str, weights: Path, input_shape:
         folder / "python_env.yaml",
         {"python": platform.python_version(), "dependencies": ["-r requirements.txt"]},
     )
-    _dump(folder / "MLmodel", _description(input_shape, classes))
+    _dump(folder / "MLmodel", _description(input_shape, votes))
 
 
 def identify(folder: Path, *, model_id: str, run_id: str, mlflow_version: str) -> None:
@@ -49,13 +50,13 @@ def identify(folder: Path, *, model_id: str, run_id: str, mlflow_version: str) -
 
 
 class VotingModel:
-    """What MLflow calls to predict: images in, votes of the classes out."""
+    """What MLflow calls to predict: images in, votes of the classes or the numbers that were asked for out."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
 
     def predict(self, data: NDArray[np.float32], params: dict[str, Any] | None = None) -> NDArray[np.float32]:
-        """Votes (n, classes) for images (n, channels, height, width), or (n, height, width) of one channel."""
+        """Votes (n, k) for images (n, channels, height, width), or (n, height, width) of one channel."""
         import numpy as np
 
         images = np.asarray(data, dtype=np.float32)
@@ -69,7 +70,7 @@ def _load_pyfunc(data_path: str) -> VotingModel:
     return VotingModel(prediction.load(Path(data_path)))
 
 
-def _description(shape: Sequence[int], classes: int) -> dict[str, Any]:
+def _description(shape: Sequence[int], votes: int) -> dict[str, Any]:
     function = {
         "loader_module": __name__,
         "data": "data",
@@ -78,7 +79,7 @@ def _description(shape: Sequence[int], classes: int) -> dict[str, Any]:
     }
     return {
         "flavors": {"convspec": {"data": "data"}, "python_function": function},
-        "signature": {"inputs": _tensor([-1, *shape]), "outputs": _tensor([-1, classes]), "params": None},
+        "signature": {"inputs": _tensor([-1, *shape]), "outputs": _tensor([-1, votes]), "params": None},
         "utc_time_created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
     }
 

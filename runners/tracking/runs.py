@@ -25,7 +25,8 @@ _NEAR = 200  # how many of the latest runs are looked through for what may have 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run in a list: `started` in local time; `seconds` and `accuracy` (`accuracy/test`) once there are any."""
+    """One run in a list: `started` in local time; `seconds`, and `accuracy` or `error` on the test examples, once there are
+    any."""
 
     run_id: str
     experiment: str
@@ -34,6 +35,7 @@ class RunSummary:
     started: str
     seconds: float | None
     accuracy: float | None
+    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ def _summary(run: Run, names: dict[str, str]) -> RunSummary:
         started=datetime.fromtimestamp(info.start_time / 1000).strftime("%Y-%m-%d %H:%M"),
         seconds=None if info.end_time is None else (info.end_time - info.start_time) / 1000,
         accuracy=run.data.metrics.get("accuracy/test"),
+        error=run.data.metrics.get("error/test"),
     )
 
 

@@ -61,8 +61,9 @@ def weight_of(cost: costs.Cost, truth: Truth) -> float:
 
 
 def mean_cost(cost: costs.Cost, votes: Array, truth: Truth) -> float:
-    """The mean cost of votes (n, classes)."""
-    each, _ = cost_function(cost)(votes, truth)
+    """The mean cost of votes (n, k)."""
+    with np.errstate(over="ignore"):
+        each, _ = cost_function(cost)(votes, truth)
     return float(each.sum(dtype=np.float64)) / weight_of(cost, truth)
 
 
@@ -142,7 +143,10 @@ def huber(votes: Array, truth: Truth, *, delta: float) -> tuple[Array, Array]:
 
 
 def _off_by(votes: Array, truth: Truth) -> Array:
-    """d = vote - truth, the truth being 1 for the true class and 0 for the others: (n, classes)."""
+    """d = vote - truth (n, k): the truth is 1 for the true class and 0 for the others, or the numbers as they are."""
     d = votes.copy()
-    d[np.arange(len(truth)), truth] -= 1
+    if truth.ndim == 1:
+        d[np.arange(len(truth)), truth] -= 1
+    else:
+        d -= truth
     return d

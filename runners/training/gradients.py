@@ -13,16 +13,16 @@ from convspec.training import SLICE
 from runners.data import Examples
 from runners.engines.engine import Array, Draw, EngineNetwork
 from runners.training.costs import cost_function, weight_of
-from runners.training.metrics import correct
+from runners.training.judge import Judge
 
 
 class Measured(NamedTuple):
-    """What all examples tell of a network: the mean cost, its gradient in the order of `values`, how many answers are right,
-    and whether a layer drew random numbers, so that the next time tells something else."""
+    """What all examples tell of a network: the mean cost, its gradient in the order of `values`, the judge's tally, and
+    whether a layer drew random numbers, so that the next time tells something else."""
 
     cost: float
     gradient: Array
-    correct: int
+    tally: float
     random: bool
 
 
@@ -37,21 +37,27 @@ def shorten(gradient: Array, most: float) -> None:
 
 
 def measure(
-    network: EngineNetwork, examples: Examples, cost: Cost, *, draw: Callable[[int], Draw], before: Callable[[], None]
+    network: EngineNetwork,
+    examples: Examples,
+    cost: Cost,
+    *,
+    judge: Judge,
+    draw: Callable[[int], Draw],
+    before: Callable[[], None],
 ) -> Measured:
     """Goes through all examples in their order, a slice at a time. `draw` gives the random numbers of a slice; `before` is
     called before each of them."""
-    function, weight = cost_function(cost), weight_of(cost, examples.labels)
-    total, hits, gradient, drawn = 0.0, 0, np.zeros(network.values.size), [0]
+    function, weight = cost_function(cost), weight_of(cost, examples.truth)
+    total, tally, gradient, drawn = 0.0, 0.0, np.zeros(network.values.size), [0]
     for index, begin in enumerate(range(0, len(examples), SLICE)):
         before()
         chosen = np.arange(begin, min(begin + SLICE, len(examples)))
-        truth = examples.labels[chosen]
+        truth = examples.truth[chosen]
         step = network.gradient(examples.pictures_at(chosen), truth, function, draw=_counted(draw(index), drawn))
         share = len(chosen) / weight
-        total, hits = total + step.cost * share, hits + correct(step.votes, truth)
+        total, tally = total + step.cost * share, tally + judge.tally(step.votes, truth)
         gradient += step.gradient * share
-    return Measured(total, gradient.astype(network.values.dtype), hits, drawn[0] > 0)
+    return Measured(total, gradient.astype(network.values.dtype), tally, drawn[0] > 0)
 
 
 def _counted(draw: Draw, drawn: list[int]) -> Draw:

@@ -99,7 +99,7 @@ class Lbfgs:
         filled = min(self.remembered, self.spec.memory)
         state = {"moves": self.moves[:filled].copy(), "bends": self.bends[:filled].copy()}
         if self.here is not None:
-            figures += [self.here.cost, self.here.correct, self.here.random]
+            figures += [self.here.cost, self.here.tally, self.here.random]
             state["gradient"] = self.here.gradient.copy()
         return {**state, "figures": np.array(figures, np.float64)}
 
@@ -110,8 +110,8 @@ class Lbfgs:
         filled = len(state["moves"])
         self.moves[:filled], self.bends[:filled] = state["moves"], state["bends"]
         if here:
-            cost, correct, random = here
-            self.here = Measured(cost, state["gradient"], int(correct), bool(random))
+            cost, tally, random = here
+            self.here = Measured(cost, state["gradient"], tally, bool(random))
 
 
 class _Line:

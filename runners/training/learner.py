@@ -19,7 +19,7 @@ class VectorLearner:
         self.optimizer = optimizer(training.optimizer, network.values.size, network.values.dtype)
 
     def step(self, chosen: Rows, *, draw: Draw, share: float = 1.0) -> Learned:
-        pictures, truth = self.examples.pictures_at(chosen), self.examples.labels[chosen]
+        pictures, truth = self.examples.pictures_at(chosen), self.examples.truth[chosen]
         step = self.network.gradient(pictures, truth, self.cost_of(truth), draw=draw)
         if isfinite(step.cost):
             if self.clip is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -21,12 +20,12 @@ from runners.data import Dataset, Examples
 from runners.engines.engine import Draw, EngineNetwork, Learner
 from runners.randomness import StepDraw, order_of
 from runners.training.checkpoint import Arrays, Checkpoint
-from runners.training.costs import batch_function, mean_cost, weight_of
-from runners.training.epochs import Epoch, Progress
+from runners.training.costs import batch_function, weight_of
+from runners.training.epochs import Epoch, Figures, Progress
 from runners.training.gradients import Measured, measure
+from runners.training.judge import judge_of
 from runners.training.lbfgs import Lbfgs, is_finite
 from runners.training.learner import VectorLearner
-from runners.training.metrics import correct
 from runners.training.schedules import Length, share_at
 
 EXAMPLES_AT_ONCE = 4096
@@ -40,7 +39,7 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
 
 
 def votes_for(network: EngineNetwork, examples: Examples) -> NDArray[np.floating]:
-    """Votes (n, classes) for all examples, a slice at a time so that pictures may outgrow memory."""
+    """Votes (n, k) for all examples, a slice at a time so that pictures may outgrow memory."""
     slices = range(0, len(examples), EXAMPLES_AT_ONCE)
     votes = [
         network.votes(examples.pictures_at(np.arange(begin, min(begin + EXAMPLES_AT_ONCE, len(examples)))))
@@ -73,6 +72,7 @@ class Trainer:
         learner: Learner | None = None,
     ) -> None:
         self.network, self.training, self.dataset, self.plan, self.seed = network, training, dataset, plan, seed
+        self.judge = judge_of(plan.data)
         self.learner = learner or _learner(network, training, dataset.train)
         self.progress = Progress()
         self.best: Weights = {}
@@ -120,16 +120,11 @@ class Trainer:
             "optimizer": self.learner.state(),
             "best": self.best,
         }
-        figures = asdict(self.progress)
-        figures["best_cost"] = None if math.isinf(self.progress.best_cost) else self.progress.best_cost
-        return Checkpoint(groups, figures)
+        return Checkpoint(groups, self.progress.plain())
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Goes on from a saved state; the network must have been built with the weights of it."""
-        figures = dict(checkpoint.figures)
-        figures["history"] = [Epoch(**epoch) for epoch in figures["history"]]
-        figures["best_cost"] = math.inf if figures["best_cost"] is None else figures["best_cost"]
-        self.progress = Progress(**figures)
+        self.progress = Progress.of(checkpoint.figures)
         self.learner.restore(checkpoint.groups.get("optimizer", {}))
         self.best = dict(checkpoint.groups.get("best", {}))
 
@@ -150,7 +145,7 @@ class Trainer:
             if on_batch is not None:
                 on_batch(progress)
         epoch = self._finish(number, started)
-        progress.epoch, progress.batch, progress.cost_sum, progress.correct = number, 0, 0.0, 0
+        progress.epoch, progress.batch, progress.cost_sum, progress.tally = number, 0, 0.0, 0.0
         return epoch
 
     def _step(self, learner: Learner, chosen: NDArray[np.int64], number: int) -> None:
@@ -159,9 +154,9 @@ class Trainer:
         step = learner.step(chosen, draw=draw, share=share)
         if not math.isfinite(step.cost):
             self._fail(train.pictures_at(chosen), number)
-        truth = train.labels[chosen]
+        truth = train.truth[chosen]
         progress.cost_sum += step.cost * weight_of(self.training.cost, truth)
-        progress.correct += correct(step.votes, truth)
+        progress.tally += self.judge.tally(step.votes, truth)
 
     def _step_over_all(self, optimizer: Lbfgs, number: int, stop: Callable[[], bool]) -> None:
         """One step of an optimizer that needs the cost of all examples, perhaps several times."""
@@ -172,12 +167,13 @@ class Trainer:
                 raise Stopped
 
         def measured() -> Measured:
-            return measure(self.network, train, cost, draw=lambda part: self._draw(number, part), before=before)
+            draw = partial(self._draw, number)
+            return measure(self.network, train, cost, judge=self.judge, draw=draw, before=before)
 
         found = optimizer.step(self.network.values, measured)
         if not is_finite(found):
             self._fail(train.pictures_at(np.arange(min(len(train), SLICE))), number)
-        progress.cost_sum, progress.correct = found.cost * weight_of(cost, train.labels), found.correct
+        progress.cost_sum, progress.tally = found.cost * weight_of(cost, train.truth), found.tally
 
     def _draw(self, number: int, batch: int) -> Draw:
         return StepDraw(self.seed, number, batch)
@@ -189,19 +185,17 @@ class Trainer:
 
     def _finish(self, number: int, started: float) -> Epoch:
         train, spec, progress = self.dataset.train, self.training.optimizer, self.progress
-        cost, accuracy, rate = None, None, None
-        if len(self.dataset.validation):
-            cost, accuracy = self.evaluate(self.dataset.validation)
+        mean = progress.cost_sum / weight_of(self.training.cost, train.truth)
+        training = {"cost": mean, self.judge.figure: progress.tally / len(train)}
+        validation = self.evaluate(self.dataset.validation) if len(self.dataset.validation) else {}
+        rate = None
         if isinstance(spec, SteppingOptimizer):
             rate = spec.learning_rate * self._share(number, self.batches - 1)
-        seconds = time.perf_counter() - started
-        mean = progress.cost_sum / weight_of(self.training.cost, train.labels)
-        return Epoch(number, mean, progress.correct / len(train), cost, accuracy, seconds, rate)
+        return Epoch(number, training, validation, time.perf_counter() - started, rate)
 
-    def evaluate(self, examples: Examples) -> tuple[float, float]:
-        """Mean cost and accuracy of the network as it stands."""
-        votes = votes_for(self.network, examples)
-        return mean_cost(self.training.cost, votes, examples.labels), correct(votes, examples.labels) / len(examples)
+    def evaluate(self, examples: Examples) -> Figures:
+        """The figures of the network as it stands, the mean cost among them."""
+        return self.judge.figures(votes_for(self.network, examples), examples.truth, self.training.cost)
 
     def _keep_best(self, epoch: Epoch) -> None:
         if epoch.cost_validation is not None and epoch.cost_validation < self.progress.best_cost:

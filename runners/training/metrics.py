@@ -1,4 +1,4 @@
-"""How good the votes are: accuracy, the confusion matrix, and figures for each class."""
+"""How good the votes are: accuracy, the confusion matrix, figures for each class; of numbers, absolute error and r2."""
 
 from __future__ import annotations
 
@@ -45,3 +45,36 @@ def class_figures(matrix: NDArray[np.int64], names: Sequence[str]) -> tuple[Clas
         f1 = 2 * hits / (examples + answers) if examples + answers else 0.0
         found.append(ClassFigures(name, precision, recall, f1, examples))
     return tuple(found)
+
+
+def absolute_errors(votes: Floats, truth: Floats) -> NDArray[np.float64]:
+    """(k,): the sum of |vote - truth| over n examples, for (n, k) votes and numbers."""
+    errors: NDArray[np.float64] = np.abs(votes.astype(np.float64) - truth).sum(axis=0)
+    return errors
+
+
+def determination(votes: Floats, truth: Floats) -> NDArray[np.float64]:
+    """(k,): r2, the share of each number's variance that votes explain: 1 is all of it, 0 what the mean would do as well.
+
+    Where the truth does not vary, it is 1 if every vote is right and 0 if not, as scikit-learn has it.
+    """
+    left = np.square(votes.astype(np.float64) - truth).sum(axis=0)
+    varying = (truth != truth[:1]).any(axis=0)
+    all_of_it = np.square(truth - truth.mean(axis=0, dtype=np.float64)).sum(axis=0)
+    shares: NDArray[np.float64] = np.where(varying, 1 - left / np.where(varying, all_of_it, 1), left == 0)
+    return shares
+
+
+@dataclass(frozen=True)
+class TargetFigures:
+    """One number that a network tells: its mean absolute error, and r2."""
+
+    name: str
+    error: float
+    r2: float
+
+
+def target_figures(votes: Floats, truth: Floats, names: Sequence[str]) -> tuple[TargetFigures, ...]:
+    """Figures for each of the k numbers of (n, k) votes."""
+    errors, shares = absolute_errors(votes, truth) / len(truth), determination(votes, truth)
+    return tuple(map(TargetFigures, names, errors.tolist(), shares.tolist()))

@@ -75,6 +75,14 @@ sources = st.one_of(
     mappings({"source": st.just("idx"), "images": st.text(max_size=5), "labels": st.text(max_size=5)}, classes=counts),
     mappings({"source": st.just("arrays"), "images": st.just("a.npz")}, shape=st.lists(counts, min_size=2, max_size=3)),
     mappings(
+        {"source": st.just("arrays"), "images": st.just("a.npy"), "targets": st.text(max_size=5)},
+        target_names=st.lists(names, min_size=1, max_size=3, unique=True),
+    ),
+    mappings(
+        {"source": st.just("xs_and_os"), "tricks": st.just({"translation": 1, "scaling": 0.1})},
+        tell=st.lists(st.sampled_from(["row", "column", "scaling"]), min_size=1, unique=True),
+    ),
+    mappings(
         {"source": st.just("xs_and_os")},
         examples=st.integers(2, 1000),
         noise=st.floats(0, 2),

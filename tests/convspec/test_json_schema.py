@@ -31,6 +31,9 @@ ACROSS_FIELDS: dict[str, tuple[str, Any]] = {
     "shares that leave nothing to train on": ("data", {"source": "digits", "split": {"validation": 0.5, "test": 0.5}}),
     "a test set of pictures alone": ("data", {"source": "idx", "images": "a", "labels": "b", "test_images": "c"}),
     "a .npy without labels": ("data", {"source": "arrays", "images": "a.npy"}),
+    "labels and targets": ("data", {"source": "arrays", "images": "a.npy", "labels": "b.npy", "targets": "c.npy"}),
+    "a target named twice": ("data", {"source": "arrays", "images": "a.npz", "target_names": ["a", "a"]}),
+    "a number that never varies": ("data", {"source": "xs_and_os", "tell": ["row"]}),
     "biases without a bias": ("network", [{"fully_connected": {"neurons": 1, "bias": False, "biases": [0]}}]),
 }
 """All that the JSON Schema accepts and the specs do not, but for shapes, names and files: rules across fields."""

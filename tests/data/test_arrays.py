@@ -43,8 +43,8 @@ def test_npy_files_are_mapped_and_bytes_become_0_to_1(tmp_path: Path, pictures: 
     taken = everything(dataset)
     assert taken.dtype == np.float32
     assert np.array_equal(taken[:, 0], pictures.astype(np.float32) / np.float32(255))
-    assert np.array_equal(dataset.test.labels, labels)
-    assert dataset.test.labels.dtype == np.int64
+    assert np.array_equal(dataset.test.truth, labels)
+    assert dataset.test.truth.dtype == np.int64
 
 
 @pytest.mark.parametrize("dtype", ["u1", "<f4", ">f4", "<f8", "<f2"])
@@ -60,7 +60,7 @@ def test_npz_members_are_mapped_in_place(
     assert Path(str(store.filename)) == tmp_path / "both.npz"
     expected = stored.astype(np.float32)
     assert np.array_equal(everything(dataset), expected / np.float32(255) if dtype == "u1" else expected)
-    assert np.array_equal(dataset.test.labels, labels)
+    assert np.array_equal(dataset.test.truth, labels)
 
 
 def test_compressed_members_are_read(tmp_path: Path, pictures: Pictures, labels: Pictures) -> None:
@@ -99,7 +99,7 @@ def test_examples_are_taken_in_the_order_asked_for(tmp_path: Path, pictures: Pic
     assert len(train) == 28
     assert train.shape == (1, 3, 4)
     assert np.array_equal(train.pictures_at(chosen)[:, 0], pictures[train.rows[chosen]])
-    assert np.array_equal(train.labels, labels[train.rows])
+    assert np.array_equal(train.truth, labels[train.rows])
 
 
 def test_the_checksum_is_that_of_the_files(tmp_path: Path, pictures: Pictures, labels: Pictures) -> None:

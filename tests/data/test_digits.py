@@ -22,7 +22,7 @@ def test_they_are_those_of_scikit_learn() -> None:
     expected = load_digits()
     test = load(SOURCE, folder=Path(), seed=1, everything_is_test=True).test
     assert np.array_equal(test.pictures_at(slice(None))[:, 0], expected.images.astype(np.float32) / 16)
-    assert np.array_equal(test.labels, expected.target)
+    assert np.array_equal(test.truth, expected.target)
 
 
 def test_a_seventh_is_kept_for_nothing_else_than_was_asked() -> None:
@@ -35,7 +35,7 @@ def test_the_seed_moves_the_split_and_nothing_else() -> None:
     one, two = (load(SOURCE, folder=Path(), seed=seed) for seed in (1, 2))
     assert one.checksum == two.checksum
     assert not np.array_equal(one.test.rows, two.test.rows)
-    assert np.array_equal(np.bincount(one.test.labels), np.bincount(two.test.labels))
+    assert np.array_equal(np.bincount(one.test.truth), np.bincount(two.test.truth))
 
 
 def test_scikit_learn_is_not_imported() -> None:

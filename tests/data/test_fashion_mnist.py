@@ -24,7 +24,7 @@ def official() -> Dataset:
 
 def test_validation_comes_from_the_training_files_and_test_is_the_official_one(official: Dataset) -> None:
     parts = official.train, official.validation, official.test
-    counts = [np.bincount(part.labels).tolist() for part in parts]
+    counts = [np.bincount(part.truth).tolist() for part in parts]
     assert counts == [[5400] * 10, [600] * 10, [1000] * 10]
 
 
@@ -36,7 +36,7 @@ def test_pictures_stay_bytes_until_they_are_taken(official: Dataset) -> None:
 
 
 def test_the_first_official_test_picture_is_an_ankle_boot(official: Dataset) -> None:
-    assert official.description.classes[official.test.labels[0]] == "ankle-boot"
+    assert official.description.classes[official.test.truth[0]] == "ankle-boot"
 
 
 @pytest.fixture

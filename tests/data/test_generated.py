@@ -71,8 +71,8 @@ def test_the_plain_o_is_a_clean_ring() -> None:
 def test_x_and_o_take_turns_in_any_number(image_of_x: NDArray[Any]) -> None:
     drawn = load_letters(examples=9001)
     assert drawn.description.classes == ("X", "O")
-    assert np.array_equal(drawn.test.labels, np.arange(9001) % 2)
-    expected = np.where(drawn.test.labels[:, None, None] == 0, image_of_x, RING)
+    assert np.array_equal(drawn.test.truth, np.arange(9001) % 2)
+    expected = np.where(drawn.test.truth[:, None, None] == 0, image_of_x, RING)
     assert np.array_equal(pictures(drawn), expected)
 
 
@@ -123,7 +123,7 @@ def test_with_all_tricks_the_letters_are_still_where_they_belong() -> None:
     assert np.abs(centres - 4).max() <= 1.5
     assert abs(centres.mean() - 4) < 0.1
     middle = ink[:, 3:6, 3:6].max(axis=(1, 2))
-    assert middle[drawn.test.labels == 0].min() > 0.3
+    assert middle[drawn.test.truth == 0].min() > 0.3
 
 
 def test_noise_has_the_strength_asked_for() -> None:
@@ -155,17 +155,17 @@ def test_the_first_eight_pictures_of_the_camera_are_every_one_there_is() -> None
     camera = load_camera()
     assert len(np.unique(pictures(camera), axis=0)) == 8
     assert set(np.unique(pictures(camera))) == {-1, 1}
-    assert [camera.description.classes[label] for label in camera.test.labels] == [kind(p) for p in pictures(camera)]
-    assert np.bincount(camera.test.labels).tolist() == [2, 2, 2, 2]
+    assert [camera.description.classes[label] for label in camera.test.truth] == [kind(p) for p in pictures(camera)]
+    assert np.bincount(camera.test.truth).tolist() == [2, 2, 2, 2]
 
 
 def test_further_pictures_of_the_camera_repeat_the_first() -> None:
     camera = load_camera(examples=29)
     assert np.array_equal(pictures(camera)[8:], pictures(camera)[:21])
-    assert np.array_equal(camera.test.labels[8:], camera.test.labels[:21])
+    assert np.array_equal(camera.test.truth[8:], camera.test.truth[:21])
 
 
 def test_the_camera_is_as_noisy_as_asked() -> None:
     noisy, plain = load_camera(examples=8000, noise=0.2), load_camera(examples=8000)
     assert abs(float((pictures(noisy) - pictures(plain)).std()) - 0.2) < 0.005
-    assert np.array_equal(noisy.test.labels, plain.test.labels)
+    assert np.array_equal(noisy.test.truth, plain.test.truth)

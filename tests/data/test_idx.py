@@ -43,7 +43,7 @@ def only(files: dict[str, str]) -> dict[str, str]:
 def test_bytes_become_0_to_1(tmp_path: Path, files: dict[str, str], pictures: Pictures, labels: Pictures) -> None:
     test = load_idx(tmp_path, everything_is_test=True, **only(files)).test
     assert np.array_equal(test.pictures_at(slice(None))[:, 0], pictures.astype(np.float32) / np.float32(255))
-    assert np.array_equal(test.labels, labels)
+    assert np.array_equal(test.truth, labels)
 
 
 def test_without_a_test_set_of_its_own_the_source_is_split_in_three(tmp_path: Path, files: dict[str, str]) -> None:
@@ -57,7 +57,7 @@ def test_a_test_set_of_its_own_is_kept_as_it_is(
     dataset = load_idx(tmp_path, split={"validation": 0.2, "test": 0.5}, **files)
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [32, 8, 7]
     assert np.array_equal(dataset.test.pictures_at(slice(None))[:, 0] * 255, pictures[:7])
-    assert np.array_equal(dataset.test.labels, labels[:7])
+    assert np.array_equal(dataset.test.truth, labels[:7])
 
 
 def test_where_nothing_is_trained_both_sets_are_test(
@@ -69,7 +69,7 @@ def test_where_nothing_is_trained_both_sets_are_test(
     order = np.array([46, 3, 40, 39])
     expected = np.concatenate([pictures, pictures[:7]])[order]
     assert np.array_equal(dataset.test.pictures_at(order)[:, 0], expected.astype(np.float32) / np.float32(255))
-    assert np.array_equal(dataset.test.labels, np.concatenate([labels, labels[:7]]))
+    assert np.array_equal(dataset.test.truth, np.concatenate([labels, labels[:7]]))
 
 
 def test_only_plain_files_are_mapped(tmp_path: Path, files: dict[str, str]) -> None:

@@ -31,6 +31,6 @@ def test_pictures_and_labels_are_as_described(source: type[DataSource], fields: 
     for part in (dataset.train, dataset.validation, dataset.test):
         taken = part.pictures_at(np.arange(len(part)))
         assert taken.shape == (len(part), *described.shape)
-        assert (taken.dtype, part.labels.dtype, part.labels.shape) == (np.float32, np.int64, (len(part),))
-        assert set(part.labels) == set(range(len(described.classes)))
+        assert (taken.dtype, part.truth.dtype, part.truth.shape) == (np.float32, np.int64, (len(part),))
+        assert set(part.truth) == set(range(len(described.classes)))
         assert (taken.min(), taken.max()) == (described.low, described.high)

@@ -62,10 +62,10 @@ class Noise:
     def __init__(self, n: int = 64) -> None:
         generator = np.random.default_rng(0)
         self.pictures = generator.standard_normal((n, 1, 8, 8)).astype(np.float32)
-        self.labels = generator.integers(3, size=n)
+        self.truth = generator.integers(3, size=n)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.truth)
 
     def pictures_at(self, indices: Rows | slice) -> NDArray[np.float32]:
         return self.pictures[indices]
@@ -109,7 +109,7 @@ def test_running_averages_follow_a_step_that_is_taken_alone(planned: Any) -> Non
     assert all(np.array_equal(w, before[name], equal_nan=True) for name, w in net.weights.items())
     weights["fully_connected_1.bias"][:] = 0
     net = Network(plan, weights, device="cpu")
-    told = net.gradient(examples.pictures[:8], examples.labels[:8], cross_entropy)
+    told = net.gradient(examples.pictures[:8], examples.truth[:8], cross_entropy)
     learner = Learner(net, SGD, examples, partial(batch_function, CrossEntropy()))
     learner.step(np.arange(8), draw=draw)
     assert net.running.tobytes() == told.running.tobytes()
@@ -120,7 +120,7 @@ def test_votes_change_no_running_average(planned: Any) -> None:
     net = Network(planned(RESIDUAL), initial_weights(planned(RESIDUAL), 7), device="cpu")
     examples = Noise()
     before = net.running.copy()
-    net.gradient(examples.pictures, examples.labels, cross_entropy)
+    net.gradient(examples.pictures, examples.truth, cross_entropy)
     net.votes(examples.pictures)
     net.trace(examples.pictures)
     assert np.array_equal(net.running, before)
@@ -137,7 +137,7 @@ def test_a_batch_with_one_value_of_each_channel_is_that_of_the_numpy_engine(plan
         Network(plan, weights, dtype=np.float64, device="cpu"),
         NumpyNetwork(plan, weights, dtype=np.float64),
     ):
-        step = net.gradient(examples.pictures.astype(np.float64), examples.labels, cross_entropy)
+        step = net.gradient(examples.pictures.astype(np.float64), examples.truth, cross_entropy)
         net.values[:], net.running[:] = step.gradient, step.running
         told.append({"votes": step.votes, **net.weights})
     for name, value in told[1].items():

@@ -15,16 +15,19 @@ from matplotlib.text import Text
 from PIL import Image
 
 from convspec.data import GARMENTS
-from runners.pictures import confusion_matrix, curves, first_layer_features
+from runners.pictures import answers, confusion_matrix, curves, first_layer_features
 
 
 @dataclass(frozen=True)
 class Epoch:
     number: int
-    cost_training: float
-    accuracy_training: float
-    cost_validation: float | None = None
-    accuracy_validation: float | None = None
+    training: dict[str, float]
+    validation: dict[str, float]
+
+
+def epoch(number: int, cost: float, accuracy: float, *validation: float) -> Epoch:
+    names = ("cost", "accuracy")
+    return Epoch(number, {"cost": cost, "accuracy": accuracy}, dict(zip(names, validation, strict=False)))
 
 
 class Drawn(list[Figure]):
@@ -74,9 +77,9 @@ def assert_good(path: Path, drawn: Drawn) -> None:
 
 
 def history(count: int, *, validated: bool = True) -> list[Epoch]:
-    costs = [2.3 / (1 + epoch) for epoch in range(count)]
+    costs = [2.3 / number for number in range(1, count + 1)]
     return [
-        Epoch(number, cost, 1 - cost / 3, 1.1 * cost if validated else None, 1 - cost / 2.5 if validated else None)
+        epoch(number, cost, 1 - cost / 3, *((1.1 * cost, 1 - cost / 2.5) if validated else ()))
         for number, cost in enumerate(costs, start=1)
     ]
 
@@ -85,24 +88,71 @@ def history(count: int, *, validated: bool = True) -> list[Epoch]:
 @pytest.mark.parametrize("validated", [True, False], ids=["validated", "not validated"])
 def test_curves_of_any_length(tmp_path: Path, drawn: Drawn, count: int, validated: bool) -> None:
     path = tmp_path / "curves.png"
-    assert curves(history(count, validated=validated), path) == path
+    assert curves(history(count, validated=validated), "accuracy", path) == path
     assert_good(path, drawn)
     assert {"Cost", "Accuracy", "cost", "accuracy", "epoch", "training"} <= set(words(drawn))
     assert ("validation" in words(drawn)) == validated
 
 
 def test_curves_show_the_figures_of_the_epochs(tmp_path: Path, drawn: Drawn) -> None:
-    epochs = [Epoch(1, 2.0, 0.1, 2.5, 0.2), Epoch(2, 1.0, 0.6, 1.5, 0.5), Epoch(3, 0.5, 0.8, 1.5, 0.4)]
-    curves(epochs, tmp_path / "curves.png")
+    epochs = [epoch(1, 2.0, 0.1, 2.5, 0.2), epoch(2, 1.0, 0.6, 1.5, 0.5), epoch(3, 0.5, 0.8, 1.5, 0.4)]
+    curves(epochs, "accuracy", tmp_path / "curves.png")
     lines = [[list(line.get_ydata()) for line in axes.get_lines()[:2]] for axes in drawn[0].axes]
     assert lines == [[[2.0, 1.0, 0.5], [2.5, 1.5, 1.5]], [[0.1, 0.6, 0.8], [0.2, 0.5, 0.4]]]
 
 
 def test_the_first_epoch_of_the_lowest_validation_cost_is_marked(tmp_path: Path, drawn: Drawn) -> None:
-    epochs = [Epoch(1, 2.0, 0.1, 2.5, 0.2), Epoch(2, 1.0, 0.6, 1.5, 0.5), Epoch(3, 0.5, 0.8, 1.5, 0.4)]
-    curves(epochs, tmp_path / "curves.png")
+    epochs = [epoch(1, 2.0, 0.1, 2.5, 0.2), epoch(2, 1.0, 0.6, 1.5, 0.5), epoch(3, 0.5, 0.8, 1.5, 0.4)]
+    curves(epochs, "accuracy", tmp_path / "curves.png")
     assert "best epoch: 2" in words(drawn)
     assert [list(axes.get_lines()[2].get_xdata()) for axes in drawn[0].axes] == [[2, 2], [2, 2]]
+
+
+def test_curves_of_an_error_begin_at_zero(tmp_path: Path, drawn: Drawn) -> None:
+    epochs = [Epoch(1, {"cost": 4.0, "error": 2.0}, {"cost": 5.0, "error": 2.5, "r2": 0.1})]
+    curves(epochs, "error", tmp_path / "curves.png")
+    assert {"Cost", "Error", "error"} <= set(words(drawn))
+    assert [axes.get_ylim()[0] for axes in drawn[0].axes] == [0, 0]
+    assert [list(line.get_ydata()) for line in drawn[0].axes[1].get_lines()[:2]] == [[2.0], [2.5]]
+
+
+@pytest.mark.parametrize(
+    ("names", "count", "scale"),
+    [
+        (("target",), 1, 1.0),
+        (("row", "column"), 120, 1.0),
+        (("a-very-long-name-of-a-target-that-nobody-reads", "b", "c", "d"), 40, 1e6),
+        (tuple(f"target_{number}" for number in range(1, 785)), 30, 1e-9),
+        (("many",), 10_000, -3e20),
+    ],
+    ids=["one example", "two", "four of a million", "784 tiny", "many examples"],
+)
+def test_answers_of_any_number_and_size(
+    tmp_path: Path, drawn: Drawn, names: tuple[str, ...], count: int, scale: float
+) -> None:
+    truth = (np.random.default_rng(0).standard_normal((count, len(names))) * scale).astype(np.float32)
+    path = tmp_path / "answers.png"
+    assert answers(truth * np.float32(1.1), truth, names, path) == path
+    assert_good(path, drawn)
+    assert len(drawn[0].axes) == min(9, len(names))
+    assert {"truth", "answer"} <= set(words(drawn))
+
+
+def test_answers_are_drawn_against_the_truth_with_the_diagonal(tmp_path: Path, drawn: Drawn) -> None:
+    votes, truth = np.float32([[1, 5], [2, 6]]), np.float32([[1.5, 4], [2, 9]])
+    answers(votes, truth, ("row", "column"), tmp_path / "answers.png")
+    points = [axes.collections[0].get_offsets().tolist() for axes in drawn[0].axes]
+    assert points == [[[1.5, 1], [2, 2]], [[4, 5], [9, 6]]]
+    for axes in drawn[0].axes:
+        (diagonal,) = axes.get_lines()
+        assert list(diagonal.get_xdata()) == list(diagonal.get_ydata())
+        assert axes.get_xlim() == axes.get_ylim()
+    assert {"row", "column", "Answers, 2 examples"} <= set(words(drawn))
+
+
+def test_answers_that_never_vary_have_a_picture_too(tmp_path: Path, drawn: Drawn) -> None:
+    answers(np.zeros((5, 1), np.float32), np.zeros((5, 1), np.float32), ("x",), tmp_path / "answers.png")
+    assert_good(tmp_path / "answers.png", drawn)
 
 
 def matrix_of(classes: int, *, size: int = 400) -> np.ndarray:

@@ -25,6 +25,15 @@ def test_the_mean_test_accuracy_over_five_seeds(name: str, goal: float) -> None:
     assert fmean(accuracy(name, seed) for seed in range(1, 6)) >= goal
 
 
+def test_the_mean_error_over_five_seeds() -> None:
+    experiments = [
+        Experiment.prepare(load("xs_and_os_position", [f"seed={seed}"]), threads=cores()) for seed in range(1, 6)
+    ]
+    found = [one.evaluate(one.train([], stop=lambda: False)).metrics for one in experiments]
+    assert fmean(metrics["error/test"] for metrics in found) <= 0.08
+    assert fmean(metrics["r2/test"] for metrics in found) >= 0.97
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     not Path("/usr/share/datasets/fashion-mnist").is_dir(), reason="dataset-fashion-mnist is not installed"

@@ -37,7 +37,7 @@ def _whole_run(spool: Spool, start: Start) -> None:
     weights = spool.folder / "weights.safetensors"
     weights.write_bytes(b"weights")
     model = spool.folder / "model"
-    write_model(model, pipeline_text="experiment: digits\n", weights=weights, input_shape=(1, 8, 8), classes=10)
+    write_model(model, pipeline_text="experiment: digits\n", weights=weights, input_shape=(1, 8, 8), votes=10)
     spool.metrics({"accuracy/test": 0.99}, step=2, time_ms=3_000)
     spool.model(model, metrics={"accuracy/test": 0.99}, step=2)
     picture = spool.staging / "curves.png"

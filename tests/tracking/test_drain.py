@@ -271,7 +271,7 @@ def test_a_server_that_restarts_in_mid_run_costs_no_figure(
             server()
     weights = spool.folder / "weights.safetensors"
     weights.write_bytes(b"weights")
-    write_model(spool.folder / "model", pipeline_text="a: 1\n", weights=weights, input_shape=(1, 8, 8), classes=10)
+    write_model(spool.folder / "model", pipeline_text="a: 1\n", weights=weights, input_shape=(1, 8, 8), votes=10)
     spool.model(spool.folder / "model", metrics={"accuracy/test": 0.9}, step=400)
     spool.artifact(weights, "pictures")
     spool.end("FINISHED")

@@ -45,7 +45,7 @@ def model(tmp_path: Path) -> Path:
     weights = tmp_path / "weights"
     weights.write_bytes(b"weights")
     folder = tmp_path / "model"
-    flavor.write_model(folder, pipeline_text="experiment: e\n", weights=weights, input_shape=(1, 2, 3), classes=3)
+    flavor.write_model(folder, pipeline_text="experiment: e\n", weights=weights, input_shape=(1, 2, 3), votes=3)
     return folder
 
 

@@ -28,7 +28,7 @@ def run_id(spool: Spool, start: Start, deliver: Deliver) -> str:
     weights = spool.folder / "weights.safetensors"
     weights.write_bytes(b"weights")
     model = spool.folder / "model"
-    write_model(model, pipeline_text="experiment: digits\n", weights=weights, input_shape=(1, 8, 8), classes=10)
+    write_model(model, pipeline_text="experiment: digits\n", weights=weights, input_shape=(1, 8, 8), votes=10)
     spool.model(model, metrics={"accuracy/test": 0.97}, step=3)
     plan = spool.staging / "plan.json"
     plan.write_text("{}")

@@ -158,8 +158,7 @@ def test_figures_are_those_of_all_examples_at_the_end_of_the_step() -> None:
     trainer = made.trainer
     assert trainer is not None
     last = trainer.progress.history[-1]
-    cost, accuracy = trainer.evaluate(made.dataset.train)
-    assert (last.cost_training, last.accuracy_training) == pytest.approx((cost, accuracy), rel=1e-5)
+    assert last.training == pytest.approx(trainer.evaluate(made.dataset.train), rel=1e-5)
     assert last.learning_rate is None
     assert "schedule/learning_rate" not in last.metrics()
 
@@ -173,10 +172,10 @@ def test_slices_add_up_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     def measured() -> Measured:
         cost, train = trainer.training.cost, made.dataset.train
         draw = lambda part: lambda layer, chunk: np.random.default_rng(0)  # noqa: E731
-        return loop.measure(trainer.network, train, cost, draw=draw, before=lambda: None)
+        return loop.measure(trainer.network, train, cost, judge=trainer.judge, draw=draw, before=lambda: None)
 
     whole = measured()
     monkeypatch.setattr("runners.training.gradients.SLICE", 50)
     parts = measured()
-    assert (parts.cost, parts.correct) == (pytest.approx(whole.cost, rel=1e-6), whole.correct)
+    assert (parts.cost, parts.tally) == (pytest.approx(whole.cost, rel=1e-6), whole.tally)
     np.testing.assert_allclose(parts.gradient, whole.gradient, atol=1e-6)

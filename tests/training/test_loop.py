@@ -78,7 +78,7 @@ def test_the_weights_with_the_lowest_validation_cost_are_kept() -> None:
     kept = Experiment.prepare(loaded(), threads=1)
     weights = trainer.best_weights()
     again = Trainer(Network(trainer.plan, weights), trainer.training, kept.dataset, plan=trainer.plan, seed=3)
-    assert again.evaluate(kept.dataset.validation)[0] == pytest.approx(min(costs))
+    assert again.evaluate(kept.dataset.validation)["cost"] == pytest.approx(min(costs))
 
 
 @pytest.mark.parametrize("schedule", ["one_cycle", "{cosine: {warm_up: {steps: 5}}}", "{step: {every: 2}}"])
@@ -129,7 +129,7 @@ def test_the_cost_of_an_epoch_is_the_mean_by_the_weights_of_the_classes() -> Non
     still = ("training.optimizer={sgd: {learning_rate: 1e-30}}", "training.epochs=1", "network.dropout_1.rate=0")
     experiment, _ = trained(cost, *still)
     assert experiment.trainer is not None
-    expected, _ = experiment.trainer.evaluate(experiment.dataset.train)
+    expected = experiment.trainer.evaluate(experiment.dataset.train)["cost"]
     assert experiment.trainer.progress.history[0].cost_training == pytest.approx(expected, rel=1e-5)
 
 

@@ -53,7 +53,7 @@ class Learner:
 
     def _cost(self, votes: Array, chosen: Rows) -> tuple[float, Array]:
         """The mean cost of a batch, and its gradient for each vote."""
-        truth = self.examples.labels[chosen]
+        truth = self.examples.truth[chosen]
         with np.errstate(over="ignore", invalid="ignore"):  # the trainer looks at the cost
             costs, dvotes = self.cost_of(truth)(votes, truth)
         return float(costs.mean(dtype=np.float64)), dvotes / len(truth)

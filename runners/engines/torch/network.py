@@ -137,7 +137,7 @@ class Network:
         return view
 
     def forward(self, x: Tensor) -> Tensor:
-        """The votes (n, classes) of a network that is not in training."""
+        """The votes (n, k) of a network that is not in training."""
         self._share(len(x))
         return self._fast(x, _no_draw)
 
