@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from operator import mul
 from typing import NamedTuple
 
 from convspec.base import Shape
 from convspec.data import Description
 from convspec.given import misfit_of
-from convspec.layers import Layer, Nested
+from convspec.layers import Embedding, Layer, Nested
 from convspec.layers.layer import Parameter, Reach, ShapeError, by
 from convspec.network import Location, Placed, layer_count, place, same_names
 from convspec.paths import format_path
@@ -41,7 +42,8 @@ class PlanError(Exception):
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """What one layer does to one example. `receptive_field` and `stride` are (height, width) in pixels of the picture."""
+    """What one layer does to one example. `receptive_field` and `stride` are in pixels of the picture, one number for each
+    dimension of the data."""
 
     name: str
     layer: Layer
@@ -50,8 +52,8 @@ class LayerPlan:
     output_shape: Shape
     parameters: tuple[Parameter, ...]
     multiply_adds: int
-    receptive_field: tuple[int, int]
-    stride: tuple[int, int]
+    receptive_field: tuple[int, ...]
+    stride: tuple[int, ...]
     stacks: tuple[tuple[LayerPlan, ...], ...] = ()
     """The layers within this one, whose parameters and costs are not among its own."""
 
@@ -119,6 +121,12 @@ class Plan:
         """Bytes of all layers' outputs for one example."""
         return sum(layer.activation_bytes for layer in self.every_layer)
 
+    @cached_property
+    def words(self) -> int | None:
+        """How many words the data may hold, 0 being the first, where a layer looks them up."""
+        counts = (layer.layer.words for layer in self.every_layer if isinstance(layer.layer, Embedding))
+        return min(counts, default=None)
+
     def training_bytes(self, training: Training) -> int:
         """Memory of one step of training: outputs and their gradients for a batch, the pictures, and for each parameter its
         value, and where it is trained its gradient and what the optimizer remembers."""
@@ -135,7 +143,8 @@ def plan(network: Sequence[Layer], data: Description) -> Plan:
         raise PlanError([Fault(("network",), message, "Repeat fewer times.")])
     placed = place(network)
     faults = [_named_twice(first, second) for first, second in same_names(placed)]
-    layers = _follow(placed, _Seen(data.shape), [], data, faults)
+    one = (1,) * data.rank
+    layers = _follow(placed, _Seen(data.shape, one, one, itself=True), [], data, faults)
     faults += _no_votes(layers[-1], data)
     if faults:
         raise PlanError(faults)
@@ -143,11 +152,13 @@ def plan(network: Sequence[Layer], data: Description) -> Plan:
 
 
 class _Seen(NamedTuple):
-    """What has come of an example so far: its shape, the pixels that each value sees and those between neighbouring values."""
+    """What has come of an example so far: its shape, the pixels that each value sees, those between neighbouring values, and
+    whether it is still the example itself."""
 
     shape: Shape
-    field: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
+    field: tuple[int, ...]
+    stride: tuple[int, ...]
+    itself: bool = False
 
 
 def _every(layers: Iterable[LayerPlan]) -> Iterator[LayerPlan]:
@@ -163,13 +174,15 @@ def _follow(
     """The plans of layers one after the other; adds to `faults`, and raises PlanError where a shape does not suit."""
     layers: list[LayerPlan] = []
     for one in stack:
+        strange = _no_words(one, seen, data)
         inner = [_follow(each, seen, [*before, *layers], data, faults) for each in one.stacks]
         try:
             layer = _plan_layer(one, seen, inner, data)
         except ShapeError as error:
-            raise PlanError([*faults, _does_not_fit(one, error, [*before, *layers], data)]) from None
+            reasons = strange or [_does_not_fit(one, error, [*before, *layers], data)]
+            raise PlanError([*faults, *reasons]) from None
         layers.append(layer)
-        faults += _misfits(layer)
+        faults += [*strange, *_misfits(layer)]
         seen = _Seen(layer.output_shape, layer.receptive_field, layer.stride)
     return tuple(layers)
 
@@ -179,7 +192,7 @@ def _plan_layer(one: Placed, seen: _Seen, stacks: Sequence[tuple[LayerPlan, ...]
     ends = [_Seen(s[-1].output_shape, s[-1].receptive_field, s[-1].stride) if s else seen for s in stacks]
     if isinstance(layer, Nested):
         output = layer.joined(shape, [end.shape for end in ends])
-        _, field, stride = max(ends, key=lambda end: end.field)
+        _, field, stride = max(ends, key=lambda end: end.field)[:3]
     else:
         output = layer.output_shape(shape)
         field, stride = _receptive_field(seen, layer.reach(shape), data)
@@ -197,12 +210,12 @@ def _plan_layer(one: Placed, seen: _Seen, stacks: Sequence[tuple[LayerPlan, ...]
     )
 
 
-def _receptive_field(seen: _Seen, reach: Reach, data: Description) -> tuple[tuple[int, int], tuple[int, int]]:
+def _receptive_field(seen: _Seen, reach: Reach, data: Description) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Pixels that one output value sees, never more than the picture has, and pixels between neighbouring outputs."""
-    wide = [f + (w - 1) * s for f, w, s in zip(seen.field, reach.window, seen.stride, strict=True)]
-    rows, columns = data.shape[1:]
-    step = (seen.stride[0] * reach.stride[0], seen.stride[1] * reach.stride[1])
-    return (min(wide[0], rows), min(wide[1], columns)), step
+    window, step = (extents or (1,) * data.rank for extents in reach)
+    wide = [f + (w - 1) * s for f, w, s in zip(seen.field, window, seen.stride, strict=True)]
+    stride = tuple(map(mul, seen.stride, step))
+    return tuple(map(min, wide, data.shape[1:])), stride
 
 
 def _named_twice(first: Placed, second: Placed) -> Fault:
@@ -226,6 +239,22 @@ def _misfits(layer: LayerPlan) -> list[Fault]:
     """Values given in the file that do not have the shape of their parameter."""
     found = [misfit for misfit in map(misfit_of, layer.parameters) if misfit is not None]
     return [Fault((*layer.location, layer.kind, *one.at), one.message, one.hint) for one in found]
+
+
+def _no_words(one: Placed, seen: _Seen, data: Description) -> list[Fault]:
+    """A layer that looks words up needs the data themselves, and data that can be words."""
+    kind = one.layer.kind
+    if not one.layer.looks_words_up:
+        return []
+    if not seen.itself:
+        message = f"{kind} looks up the words of the data themselves, but other layers stand before it"
+        return [Fault(one.location, message, "Put it first in the network, or first in a stack of branches.")]
+    if not data.may_be_words:
+        values = f"values between {data.low:g} and {data.high:g}"
+        message = f"{kind} looks up words, which are whole numbers, but the data has {values}"
+        hint = "Take `source: arrays` with whole numbers (np.int32), or with bytes and `values: as_they_are`."
+        return [Fault(one.location, message, hint)]
+    return []
 
 
 def _no_votes(last: LayerPlan, data: Description) -> list[Fault]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convspec.loading import Loaded
 from runners.computation import Computation
 from runners.data import Dataset, load
+from runners.data.words import require_words
 from runners.engines.choice import EngineChoice, choose
 from runners.engines.initial import initial_weights
 from runners.training.checkpoint import Checkpoint
@@ -55,6 +56,8 @@ class Experiment:
         dataset = load(
             pipeline.data, folder=loaded.folder, seed=pipeline.seed, everything_is_test=pipeline.training is None
         )
+        if loaded.plan.words is not None:
+            require_words(dataset, loaded.plan.words)
         return cls(loaded, dataset, chosen, threads)
 
     @property

@@ -126,7 +126,7 @@ class Recording:
             names = self.loaded.plan.data.classes
             drawn.append(pictures.confusion_matrix(evaluation.matrix, names, folder / "confusion_matrix.png"))
         first = self.loaded.plan.layers[0]
-        if first.kind == "convolution":
+        if first.kind == "convolution" and self.loaded.plan.data.rank < 3:
             weight = load(weights)[f"{first.name}.weight"]
             drawn.append(pictures.first_layer_features(weight, folder / "first_layer_features.png"))
         for path in drawn:

@@ -40,4 +40,4 @@ class FullyConnected(WeightedLayer):
         return self.neurons * prod(shape)
 
     def reach(self, shape: Shape) -> Reach:
-        return Reach((shape[1], shape[2])) if len(shape) == 3 else Reach()
+        return Reach(shape[1:])

@@ -7,7 +7,7 @@ from math import prod
 from typing import ClassVar
 
 from convspec.base import Count, Positive, Shape
-from convspec.layers.layer import Layer, Parameter, Reach, ShapeError, picture
+from convspec.layers.layer import Layer, Parameter, Reach, ShapeError, extents_of
 from convspec.spec import field
 
 
@@ -107,10 +107,10 @@ class LocalResponseNormalization(Layer):
     k: Positive = field(default=1.0, description="What the weighted mean is added to.")
 
     def output_shape(self, shape: Shape) -> Shape:
-        picture(shape, "local_response_normalization")
+        extents_of(shape, "local_response_normalization")
         return shape
 
 
 def everything(shape: Shape) -> Reach:
     """The reach of a layer whose every output sees the whole picture."""
-    return Reach((shape[1], shape[2])) if prod(shape[1:]) > 1 else Reach()
+    return Reach(shape[1:]) if prod(shape[1:]) > 1 else Reach()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convspec.base import Shape
+from convspec.base import EXTENT_NAMES, NOUNS, Shape
 from convspec.data import Description
 from convspec.files import wrong_file
 
@@ -13,9 +13,10 @@ def require_agreement(
     description: Description, *, images: Path, shape: Shape, labels: Path, count: int, classes: int
 ) -> None:
     """Raises UserError where stored pictures of `shape`, or `count` labels below `classes`, are not as described."""
-    stored = shape[1:] if len(shape) == 4 else (1, *shape[1:])
+    stored = shape[1:] if len(shape) - 1 == len(description.shape) else (1, *shape[1:])
     if stored != description.shape:
-        rule = f"its pictures must have the shape {list(description.shape)} (channels, height, width)"
+        names = ", ".join(("channels", *EXTENT_NAMES[description.rank]))
+        rule = f"its {NOUNS[description.rank]}s must have the shape {list(description.shape)} ({names})"
         raise wrong_file(images, rule, got=f"{list(stored)}", hint="Correct data.shape or the file.")
     if count != shape[0]:
         rule = f"there must be a label for each of the {shape[0]:,} pictures in {images.name}"

@@ -25,16 +25,17 @@ _CHUNK_VALUES = 1 << 20
 @read.register
 def _arrays(source: Arrays, description: Description, *, folder: Path, seed: int) -> Collection:
     images, labels = folder / source.images, folder / (source.labels or source.images)
-    shape, classes = array_shape(images, "images"), array_classes(labels, "labels")
+    as_they_are = source.values == "as_they_are"
+    shape = array_shape(images, "images", dimensions=source.dimensions, any_numbers=as_they_are)
+    classes = array_classes(labels, "labels")
     truth = array_of(labels, "labels").astype(np.int64)
     require_agreement(description, images=images, shape=shape, labels=labels, count=len(truth), classes=classes)
-    pictures = array_of(images, "images")
-    if pictures.ndim == 3:
-        pictures = pictures[:, np.newaxis]
+    pictures = array_of(images, "images").reshape(-1, *description.shape)
     if pictures.dtype.kind == "f":
         _require_finite(images, pictures)
     checksum = checksum_of_files(dict.fromkeys((images, labels)))
-    return Collection(Labelled(pictures, truth), checksum, white=_WHITE_BYTE if pictures.dtype.kind == "u" else 1)
+    scaled = pictures.dtype == np.uint8 and not as_they_are
+    return Collection(Labelled(pictures, truth), checksum, white=_WHITE_BYTE if scaled else 1)
 
 
 def array_of(path: Path, name: str) -> NDArray[Any]:
@@ -63,7 +64,9 @@ def _require_finite(path: Path, pictures: Stored) -> None:
     step = max(1, _CHUNK_VALUES // prod(pictures.shape[1:]))
     for first in range(0, len(pictures), step):
         with np.errstate(over="ignore"):
-            finite = np.isfinite(pictures[first : first + step].astype(np.float32)).all(axis=(1, 2, 3))
+            finite = np.isfinite(pictures[first : first + step].astype(np.float32)).all(
+                axis=tuple(range(1, pictures.ndim))
+            )
         if not finite.all():
             where = first + int(np.argmin(finite))
             rule, hint = "values must be finite 32-bit numbers", "Mend or leave out that picture."

@@ -91,7 +91,7 @@ def test_the_checksum_is_that_of_the_files_as_they_are_stored(tmp_path: Path, fi
         ({"classes": 2}, "y: with 2 classes, labels count from 0 to 1. Got 3."),
         ({"test_labels": "y"}, "y: there must be a label for each of the 7 pictures in tx. Got 40."),
         ({"test_images": "absent"}, "absent: there is no such file."),
-        ({"test_images": "ty"}, "ty: pictures are (n, height, width) or (n, channels, height, width)"),
+        ({"test_images": "ty"}, "ty: examples are (n, length), (n, height, width), (n, channels, height, width)"),
     ],
     ids=["shape", "classes", "count", "missing", "labels for pictures"],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convspec.base import Shape, pair
+from convspec.base import Shape, extents
 from convspec.layers import Pooling
 
 SETTINGS = [
@@ -23,7 +23,7 @@ SETTINGS = [
 
 def walk(x: NDArray[Any], layer: Pooling) -> NDArray[Any]:
     """The windows of one picture (channels, height, width), one after the other."""
-    (wh, ww), (sh, sw) = pair(layer.window), pair(layer.stride)
+    (wh, ww), (sh, sw) = extents(layer.window, 2), extents(layer.stride, 2)
     height, width = x.shape[1:]
     reduce = np.max if layer.reduce == "max" else np.mean
     rows = [r for r in range(0, height, sh) if layer.edge == "keep" or r + wh <= height]

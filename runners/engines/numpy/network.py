@@ -100,7 +100,7 @@ class Network:
             span = spans[index]
             chain = self._chain(worker, span.stop - span.start, training=True)
             draw_here = None if draw is None else lambda name: draw(name, index)
-            y, backwards = chain.forward(pictures[span].transpose(1, 2, 3, 0), draw_here)
+            y, backwards = chain.forward(_examples_last(pictures[span], span.stop - span.start), draw_here)
             votes[span] = y.T
             costs, dvotes = cost(y.T, truth[span])
             totals[index] = float(costs.sum(dtype=np.float64))
@@ -141,7 +141,7 @@ class Network:
 
 
 def _examples_last(pictures: Array, n: int) -> Array:
-    """Pictures (up to n, channels, height, width) as (channels, height, width, n)."""
+    """Pictures (up to n, channels, *extents) as (channels, *extents, n)."""
     if len(pictures) < n:
         pictures = np.concatenate([pictures, np.zeros((n - len(pictures), *pictures.shape[1:]), pictures.dtype)])
-    return pictures.transpose(1, 2, 3, 0)
+    return pictures.transpose(*range(1, pictures.ndim), 0)
