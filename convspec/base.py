@@ -12,12 +12,6 @@ Shape = tuple[int, ...]
 """(channels, *extents) of data whose values have neighbours in one to three dimensions - (channels, height, width) of a
 picture -, or (values,) of a flat list."""
 
-EXTENT_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-"""What the extents of data are called, by the number of dimensions."""
-
-NOUNS = {1: "sequence", 2: "picture", 3: "volume"}
-"""What one channel of an example is called, by the number of dimensions."""
-
 
 def _whole(value: object) -> object:
     """`3.0` stands for 3, as it does in JSON Schema."""

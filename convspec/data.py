@@ -6,8 +6,9 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
-from convspec.base import EXTENT_NAMES, Count, Fraction, NotNegative, Shape
+from convspec.base import Count, Fraction, NotNegative, Shape
 from convspec.choice import Variant
+from convspec.dimensions import EXTENT_NAMES, suits, with_channels
 from convspec.errors import UserError
 from convspec.spec import Spec, broken, field, rule
 
@@ -138,17 +139,6 @@ class FileSource(DataSource):
         """The largest label plus one."""
 
 
-def suits(stored: Shape, dimensions: int | None) -> bool:
-    """Whether an example may be stored in this shape: its extents, alone or behind the channels."""
-    return 1 <= len(stored) <= 4 if dimensions is None else len(stored) - dimensions in (0, 1)
-
-
-def with_channels(stored: Shape, dimensions: int | None) -> Shape:
-    """(channels, *extents) of an example stored in this shape, which suits."""
-    rank = dimensions or {1: 1, 2: 2, 3: 2, 4: 3}[len(stored)]
-    return stored if len(stored) > rank else (1, *stored)
-
-
 class Idx(FileSource):
     """Any files in MNIST's format, plain or gzipped; bytes 0 to 255 become 0 to 1."""
 
@@ -216,10 +206,10 @@ class Arrays(FileSource):
         return described._replace(may_be_words=not self._holds_bytes(folder / self.images))
 
     def _holds_bytes(self, path: Path) -> bool:
-        """Where the file is not there yet, anything may be in it."""
+        """As the header says, where the file is needed at all; otherwise anything may be in it."""
         from convspec.npy import array_header
 
-        return path.is_file() and array_header(path, "images").dtype[1:] == "u1"
+        return not (self.shape and self.classes) and array_header(path, "images").dtype[1:] == "u1"
 
     def stored_classes(self, folder: Path) -> int:
         from convspec import headers

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from convspec.base import EXTENT_NAMES
-from convspec.data import MOST_CLASSES, suits
+from convspec.data import MOST_CLASSES
+from convspec.dimensions import forms, suits
 from convspec.files import DEFLATE_RATIO, Stream, chunks, exactly, reading, wrong_file
 from convspec.npy import array_header, opened_array
 
@@ -128,20 +128,12 @@ def _require_size(path: Path, header: IdxHeader) -> None:
 
 def _shape_of_examples(path: Path, shape: tuple[int, ...], dimensions: int | None) -> tuple[int, ...]:
     if not suits(shape[1:], dimensions) or 0 in shape:
-        rule = f"examples are {_forms(dimensions)}, and none of these is 0"
+        rule = f"examples are {forms(dimensions)}, and none of these is 0"
         hint = "Is this the file with the pictures?"
         if dimensions is not None and suits(shape[1:], None) and 0 not in shape:
             hint = "Correct data.dimensions or the file."
         raise wrong_file(path, rule, got=f"{shape}", hint=hint)
     return shape
-
-
-def _forms(dimensions: int | None) -> str:
-    """How examples may be stored, in words."""
-    if dimensions is None:
-        return "(n, length), (n, height, width), (n, channels, height, width) or (n, channels, depth, height, width)"
-    names = ", ".join(EXTENT_NAMES[dimensions])
-    return f"(n, {names}) or (n, channels, {names})"
 
 
 def _number_of_labels(path: Path, shape: tuple[int, ...]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convspec.base import EXTENT_NAMES, NOUNS
+from convspec.dimensions import EXTENT_NAMES, NOUNS
 from convspec.errors import UserError
 from convspec.layers.layer import by
 from convspec.loading import Loaded

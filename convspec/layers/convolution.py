@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic_core import core_schema
 
-from convspec.base import NOUNS, Count, Extent, Matrix, Shape, Vector, extents, filled
+from convspec.base import Count, Extent, Matrix, Shape, Vector, extents, filled
+from convspec.dimensions import NOUNS
 from convspec.forms import Form, schema_of
 from convspec.layers.layer import (
     Numbers,

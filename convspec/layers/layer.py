@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
-from convspec.base import EXTENT_NAMES, Name, Shape, Vector
+from convspec.base import Name, Shape, Vector
 from convspec.choice import Option
+from convspec.dimensions import EXTENT_NAMES
 from convspec.spec import broken, field, rule
 
 Numbers = tuple["Numbers | float", ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from convspec.base import NOUNS, Extent, Shape, extents
+from convspec.base import Extent, Shape, extents
+from convspec.dimensions import NOUNS
 from convspec.layers.layer import Layer, Reach, ShapeError, by, extents_of, require_one_each
 from convspec.padding import Margins, Padding, margins_of
 from convspec.spec import field

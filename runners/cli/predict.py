@@ -19,7 +19,7 @@ from runners.cli.output import echo, echo_json, json_option, table, tracking_opt
 @tracking_option
 @json_option
 def command(run_id: str, picture: Path, invert: bool, tracking_uri: str | None, as_json: bool) -> None:
-    """Ask a trained network about INPUT, a picture file or a .npy file of one or several pictures.
+    """Ask a trained network about INPUT, a picture file or a .npy file of one or several examples.
 
     Prints the votes for each class and the answer. A picture file is stretched to the size of the data, what is
     transparent becomes white, and black and white become the lowest and the highest value of the data; so do bytes in a .npy.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convspec.base import EXTENT_NAMES, NOUNS, Shape
+from convspec.base import Shape
 from convspec.data import Description
+from convspec.dimensions import EXTENT_NAMES, NOUNS
 from convspec.files import wrong_file
 
 
