@@ -9,7 +9,8 @@ from pydantic_core import CoreSchema, core_schema
 from convspec.forms import Form, schema_of
 
 Shape = tuple[int, ...]
-"""(channels, height, width) of a picture, or (values,) of a flat list."""
+"""(channels, *extents) of data whose values have neighbours in one to three dimensions - (channels, height, width) of a
+picture -, or (values,) of a flat list."""
 
 
 def _whole(value: object) -> object:
@@ -34,9 +35,9 @@ Name = Annotated[str, Form(core_schema.str_schema(pattern=r"^[A-Za-z][A-Za-z0-9_
 """A name that can stand in a path: letters, digits, - and _, a letter first."""
 
 
-def filled(items: CoreSchema) -> CoreSchema:
+def filled(items: CoreSchema, *, most: int | None = None) -> CoreSchema:
     """A list with at least one entry."""
-    return core_schema.tuple_schema([items], variadic_item_index=0, min_length=1, strict=False)
+    return core_schema.tuple_schema([items], variadic_item_index=0, min_length=1, max_length=most, strict=False)
 
 
 Vector = Annotated[tuple[float, ...], Form(filled(core_schema.float_schema()))]
@@ -44,14 +45,14 @@ Matrix = Annotated[tuple[Vector, ...], Form(filled(schema_of(Vector)))]
 
 
 def _extent_form(value: object) -> str:
-    return "as pair" if isinstance(value, list | tuple) else "as number"
+    return "as list" if isinstance(value, list | tuple) else "as number"
 
 
-_both = {"as number": schema_of(Count), "as pair": core_schema.tuple_schema([schema_of(Count)] * 2, strict=False)}
-Extent = Annotated[int | tuple[int, int], Form(core_schema.tagged_union_schema(_both, _extent_form))]
-"""A size, window or stride: one whole number for both directions, or [height, width]."""
+_both = {"as number": schema_of(Count), "as list": filled(schema_of(Count), most=3)}
+Extent = Annotated[int | tuple[int, ...], Form(core_schema.tagged_union_schema(_both, _extent_form))]
+"""A size, window or stride: one whole number for all dimensions, or one for each of them: [height, width]."""
 
 
-def pair(extent: int | tuple[int, int]) -> tuple[int, int]:
-    """(height, width) of an extent."""
-    return extent if isinstance(extent, tuple) else (extent, extent)
+def extents(extent: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
+    """One number for each of `rank` dimensions."""
+    return extent if isinstance(extent, tuple) else (extent,) * rank

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from convspec.base import Count, Fraction, Name, NotNegative, Shape
 from convspec.choice import Variant
+from convspec.dimensions import EXTENT_NAMES, suits, with_channels
 from convspec.errors import UserError
 from convspec.spec import Spec, broken, field, rule
 
@@ -22,10 +23,11 @@ MOST_TARGETS = 10_000
 
 
 class Description(NamedTuple):
-    """What a source delivers: the shape of one picture (channels, height, width), and either the names of its classes or
+    """What a source delivers: the shape of one example (channels, *extents), and either the names of its classes or
     those of its targets, which are numbers.
 
-    `low` and `high` are the values of black and white, by which a picture file is brought to the same scale.
+    `low` and `high` are the values of black and white, by which a picture file is brought to the same scale. `may_be_words`:
+    nothing speaks against values that are whole numbers from 0, each standing for a word.
     """
 
     shape: Shape
@@ -33,11 +35,17 @@ class Description(NamedTuple):
     low: float = 0.0
     high: float = 1.0
     targets: tuple[str, ...] = ()
+    may_be_words: bool = False
 
     @property
     def votes(self) -> tuple[str, ...]:
         """What each value that the network ends with stands for."""
         return self.targets or self.classes
+
+    @property
+    def rank(self) -> int:
+        """In how many dimensions values have neighbours."""
+        return len(self.shape) - 1
 
 
 class Split(Spec):
@@ -92,29 +100,51 @@ class FashionMnist(DataSource):
 class FileSource(DataSource):
     """Pictures and labels in files; `shape` and `classes` are read from them where they are not given."""
 
-    images: str = field(description="File with the pictures.")
+    images: str = field(description="File with the pictures, or whatever the examples are.")
+    dimensions: Count | None = field(
+        default=None,
+        le=3,
+        description="In how many dimensions values have neighbours: 1 (sound, text), 2 (pictures) or 3 (volumes). Left out, it is"
+        " 1 for [length], 2 for [height, width] and [channels, height, width], 3 for [channels, depth, height, width].",
+    )
     shape: tuple[Count, ...] | None = field(
         default=None,
-        min_length=2,
-        max_length=3,
-        description="[height, width] or [channels, height, width] of a picture.",
+        min_length=1,
+        max_length=4,
+        description="The extents of an example, such as [height, width], alone or behind its channels.",
     )
     classes: Count | None = field(
         default=None, ge=1, le=MOST_CLASSES, description="Number of classes; labels are whole numbers from 0."
     )
+    values: Literal["scaled", "as_they_are"] = field(
+        default="scaled",
+        description="`scaled` divides bytes by 255; `as_they_are` takes every number, such as words for `embedding`.",
+    )
 
-    def picture_shape(self, folder: Path) -> Shape:
-        """(channels, height, width), as given or as the header of the file with the pictures says."""
-        shape = self.shape or self.stored_shape(folder)[1:]
-        return shape if len(shape) == 3 else (1, *shape)
+    @rule
+    def shape_has_the_dimensions(self) -> None:
+        if self.shape is not None and not suits(self.shape, self.dimensions):
+            names = ", ".join(EXTENT_NAMES[self.dimensions or 2])
+            numbers = "1 number" if len(self.shape) == 1 else f"{len(self.shape)} numbers"
+            text = f"shape has {numbers}, but `dimensions: {self.dimensions}` asks for [{names}] or [channels, {names}]"
+            raise broken(text, field="shape", hint="Correct one of the two.")
+
+    def example_shape(self, folder: Path) -> Shape:
+        """(channels, *extents), as given or as the header of the file with the examples says."""
+        return with_channels(self.shape or self.stored_shape(folder)[1:], self.dimensions)
 
     def describe(self, folder: Path) -> Description:
         count = self.classes or self.stored_classes(folder)
-        return Description(self.picture_shape(folder), tuple(str(label) for label in range(count)))
+        return self.describe_examples(folder)._replace(classes=tuple(str(label) for label in range(count)))
+
+    def describe_examples(self, folder: Path) -> Description:
+        """The same without a word of what is to be told of them."""
+        as_they_are = self.values == "as_they_are"
+        return Description(self.example_shape(folder), high=255.0 if as_they_are else 1.0, may_be_words=as_they_are)
 
     @abstractmethod
     def stored_shape(self, folder: Path) -> Shape:
-        """(n, height, width) or (n, channels, height, width), from the header of the file."""
+        """(n, *extents) or (n, channels, *extents), from the header of the file."""
 
     @abstractmethod
     def stored_classes(self, folder: Path) -> int:
@@ -138,7 +168,7 @@ class Idx(FileSource):
     def stored_shape(self, folder: Path) -> Shape:
         from convspec import headers
 
-        return headers.idx_shape(folder / self.images)
+        return headers.idx_shape(folder / self.images, dimensions=self.dimensions)
 
     def stored_classes(self, folder: Path) -> int:
         from convspec import headers
@@ -150,7 +180,7 @@ class Arrays(FileSource):
     """NumPy's files: a .npz with `images` and `labels`, or `targets` where numbers are to be told; or two .npy. Read through
     a memory map, so they may outgrow memory.
 
-    Bytes 0 to 255 become 0 to 1; floating-point values stay as they are.
+    Pictures, but also sound, text and volumes: bytes 0 to 255 become 0 to 1, other numbers stay as they are.
     """
 
     source: ClassVar[str] = "arrays"
@@ -192,9 +222,14 @@ class Arrays(FileSource):
             raise broken(text, field="target_names", hint="Every target needs a name of its own.")
 
     def describe(self, folder: Path) -> Description:
-        if not self.holds_numbers(folder):
-            return super().describe(folder)
-        return Description(self.picture_shape(folder), targets=self.target_names or self.stored_targets(folder))
+        if self.holds_numbers(folder):
+            targets = self.target_names or self.stored_targets(folder)
+            described = self.describe_examples(folder)._replace(targets=targets)
+        else:
+            described = super().describe(folder)
+        if described.may_be_words:
+            return described
+        return described._replace(may_be_words=not self._holds_bytes(folder / self.images))
 
     def holds_numbers(self, folder: Path) -> bool:
         """Whether the truth is numbers: as the other fields say, or else as the names in the .npz do."""
@@ -209,14 +244,30 @@ class Arrays(FileSource):
     def stored_shape(self, folder: Path) -> Shape:
         from convspec import headers
 
-        shape = headers.array_shape(folder / self.images, "images")
-        if len(shape) == 4 and shape[3] in (1, 3, 4) and shape[1] > 4:
+        path = folder / self.images
+        shape = headers.array_shape(
+            path, "images", dimensions=self.dimensions, any_numbers=self.values == "as_they_are"
+        )
+        if (
+            len(shape) - 2 == (self.dimensions or max(2, len(shape) - 2)) > 1
+            and shape[-1] in (1, 3, 4)
+            and shape[1] > 4
+        ):
+            names = ", ".join(EXTENT_NAMES[len(shape) - 2])
             raise UserError(
-                f"{folder / self.images} looks as if it had its channels last: {' x '.join(map(str, shape))}.",
-                hint="Store them as (n, channels, height, width): numpy.moveaxis(images, -1, 1). "
+                f"{path} looks as if it had its channels last: {' x '.join(map(str, shape))}.",
+                hint=f"Store them as (n, channels, {names}): numpy.moveaxis(images, -1, 1). "
                 f"If they are right as they are, say so: `shape: [{', '.join(map(str, shape[1:]))}]`.",
             )
         return shape
+
+    def _holds_bytes(self, path: Path) -> bool:
+        """As the header says, where the file is needed at all; otherwise anything may be in it."""
+        from convspec.npy import array_header
+
+        return (
+            not (self.shape and (self.classes or self.target_names)) and array_header(path, "images").dtype[1:] == "u1"
+        )
 
     def stored_classes(self, folder: Path) -> int:
         from convspec import headers

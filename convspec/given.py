@@ -8,7 +8,7 @@ from typing import NamedTuple
 from convspec.base import Shape
 from convspec.layers.layer import Numbers, Parameter, by
 
-_WITHOUT_SAYING = ("he", "zeros", "ones")
+_WITHOUT_SAYING = ("he", "zeros", "ones", "normal")
 """Rules for first values that a layer has when its file says none."""
 
 

@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 
 from convspec.data import MOST_CLASSES, MOST_TARGETS
+from convspec.dimensions import forms, suits
 from convspec.files import DEFLATE_RATIO, Stream, chunks, exactly, reading, wrong_file
 from convspec.npy import array_header, array_names, opened_array
 
@@ -31,9 +32,10 @@ class IdxHeader:
         return 4 + 4 * len(self.shape)
 
 
-def idx_shape(path: Path) -> tuple[int, ...]:
-    """(n, height, width) or (n, channels, height, width) of an idx file. Raises UserError where it holds no pictures."""
-    return _shape_of_pictures(path, idx_header(path).shape)
+def idx_shape(path: Path, *, dimensions: int | None = None) -> tuple[int, ...]:
+    """(n, *extents) or (n, channels, *extents) of an idx file. Raises UserError where it holds no examples of so many
+    dimensions."""
+    return _shape_of_examples(path, idx_header(path).shape, dimensions)
 
 
 def idx_classes(path: Path) -> int:
@@ -45,16 +47,20 @@ def idx_classes(path: Path) -> int:
         return max(max(chunk) for chunk in chunks(stream, count)) + 1
 
 
-def array_shape(path: Path, name: str) -> tuple[int, ...]:
-    """(n, height, width) or (n, channels, height, width) of a .npy, or of the array `name` in a .npz.
+def array_shape(path: Path, name: str, *, dimensions: int | None = None, any_numbers: bool = False) -> tuple[int, ...]:
+    """(n, *extents) or (n, channels, *extents) of a .npy, or of the array `name` in a .npz.
 
-    Raises UserError where it holds no pictures: unsigned bytes or floating-point numbers in one of these shapes.
+    Raises UserError where it holds no examples of so many dimensions: unsigned bytes or floating-point numbers, and whole
+    numbers of other sizes where those are words, (n, length), or the file asks for `any_numbers`.
     """
     header = array_header(path, name)
-    if header.kind != "f" and header.dtype[1:] != "u1":
-        hint = "Save them again as np.uint8 (0 to 255) or np.float32."
+    wide = header.kind in "iu" and header.dtype[1:] != "u1"
+    if header.kind == "b" or (wide and len(header.shape) != 2 and not any_numbers):
+        hint = "Save them again as np.uint8 (0 to 255) or np.float32" + (
+            "; or say `values: as_they_are`." if wide else "."
+        )
         raise wrong_file(path, "pictures are unsigned bytes or floating-point numbers", got=header.dtype, hint=hint)
-    return _shape_of_pictures(path, header.shape)
+    return _shape_of_examples(path, header.shape, dimensions)
 
 
 def array_classes(path: Path, name: str) -> int:
@@ -149,10 +155,13 @@ def _require_size(path: Path, header: IdxHeader) -> None:
         raise wrong_file(path, rule, got=f"{stored:,}", hint="The file was cut short or changed: fetch it again.")
 
 
-def _shape_of_pictures(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
-    if len(shape) not in (3, 4) or 0 in shape:
-        rule = "pictures are (n, height, width) or (n, channels, height, width), and none of these is 0"
-        raise wrong_file(path, rule, got=f"{shape}", hint="Is this the file with the pictures?")
+def _shape_of_examples(path: Path, shape: tuple[int, ...], dimensions: int | None) -> tuple[int, ...]:
+    if not suits(shape[1:], dimensions) or 0 in shape:
+        rule = f"examples are {forms(dimensions)}, and none of these is 0"
+        hint = "Is this the file with the pictures?"
+        if dimensions is not None and suits(shape[1:], None) and 0 not in shape:
+            hint = "Correct data.dimensions or the file."
+        raise wrong_file(path, rule, got=f"{shape}", hint=hint)
     return shape
 
 

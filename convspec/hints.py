@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 _ELSEWHERE = {
-    "features": "filters out_channels channels kernels num_filters n_filters depth maps feature_maps",
+    "features": (
+        "filters out_channels channels kernels num_filters n_filters depth maps feature_maps embedding_dim output_dim embed_dim"
+    ),
     "size": "kernel_size kernel filter_size feature_size ksize",
     "window": "pool_size pooling_size pool kernel_size kernel size ksize",
     "dilation": "dilation_rate dilations",
@@ -63,30 +65,43 @@ _ELSEWHERE = {
     "classes": "num_classes n_classes",
     "validation": "val valid val_size",
     "test": "test_size",
+    "dimensions": "ndim n_dims dims rank spatial_dims",
+    "values": "scale scaling rescale normalize",
     "examples": "samples n_samples size count n",
     "translation": "translate shift",
     "scaling": "scale zoom",
     "rotation": "rotate angle degrees",
-    "convolution": "conv conv2d convolution2d separableconv2d depthwiseconv2d",
-    "pooling": "maxpool maxpool2d max_pooling maxpooling2d avgpool avgpool2d average_pooling averagepooling2d",
+    "convolution": "conv conv1d conv2d conv3d convolution1d convolution2d convolution3d separableconv2d depthwiseconv2d",
+    "pooling": (
+        "maxpool maxpool1d maxpool2d maxpool3d max_pooling maxpooling1d maxpooling2d maxpooling3d avgpool avgpool1d avgpool2d "
+        "avgpool3d average_pooling averagepooling1d averagepooling2d averagepooling3d"
+    ),
     "fully_connected": "dense linear fc full fullyconnected affine",
+    "embedding": "embeddings embed lookup word_embedding",
+    "words": "num_embeddings input_dim vocabulary vocab vocab_size vocabulary_size num_words max_features",
     "relu": "rectify rectifier rectified_linear",
     "leaky_relu": "leakyrelu lrelu leaky",
     "silu": "swish sigmoid_linear",
     "softmax": "softmax2d",
     "flatten": "reshape ravel",
     "global_pooling": (
-        "adaptiveavgpool2d adaptivemaxpool2d adaptive_avg_pool2d globalaveragepooling2d globalmaxpooling2d "
+        "adaptiveavgpool1d adaptiveavgpool2d adaptiveavgpool3d adaptivemaxpool1d adaptivemaxpool2d adaptivemaxpool3d "
+        "adaptive_avg_pool2d globalaveragepooling1d globalaveragepooling2d globalaveragepooling3d globalmaxpooling1d "
+        "globalmaxpooling2d globalmaxpooling3d "
         "global_average_pooling global_max_pooling global_average globalavgpool gap"
     ),
-    "batch_normalization": "batchnorm batchnorm2d batchnorm1d batch_norm bn batchnormalization",
+    "batch_normalization": "batchnorm batchnorm1d batchnorm2d batchnorm3d batch_norm bn batchnormalization",
     "layer_normalization": "layernorm layer_norm ln layernormalization",
-    "group_normalization": "groupnorm group_norm gn groupnormalization instancenorm2d instance_norm",
+    "group_normalization": (
+        "groupnorm group_norm gn groupnormalization instancenorm1d instancenorm2d instancenorm3d instance_norm"
+    ),
     "local_response_normalization": "lrn localresponsenorm local_response_norm",
     "residual": "resblock residual_block basicblock bottleneck shortcut skip skip_connection",
     "branches": "concatenate concat inception parallel add paths",
     "join": "merge mode combine",
-    "spatial_dropout": "dropout2d spatialdropout2d channel_dropout feature_dropout",
+    "spatial_dropout": (
+        "dropout1d dropout2d dropout3d spatialdropout1d spatialdropout2d spatialdropout3d channel_dropout feature_dropout"
+    ),
     "slope": "negative_slope alpha leak",
     "sigmoid": "logistic",
     "repeat": "loop times sequential",

@@ -34,11 +34,14 @@ _RULES = {
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "may hold only letters, digits, - and _",
 }
+_EXTENT = "must be a whole number, or one for each dimension: [height, width]"
+_PADDING = "must be valid, same, or a whole number of pixels (or one for each dimension)"
 _FORMS = {
-    "as number": "must be a whole number, or [height, width]",
-    "as pair": "must be a whole number, or [height, width]",
-    "as rule": "must be valid, same, or a whole number of pixels",
-    "as pixels": "must be valid, same, or a whole number of pixels",
+    "as number": _EXTENT,
+    "as list": _EXTENT,
+    "as rule": _PADDING,
+    "as pixels": _PADDING,
+    "as list of pixels": _PADDING,
 }
 """Rules for values that may be written in several forms, by the name that the core gives to the form."""
 _FORM_ERRORS = ("int_type", "literal_error", "too_long", "too_short", "missing")

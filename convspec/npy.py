@@ -144,8 +144,8 @@ def _fields(path: Path, text: str) -> tuple[str, bool, tuple[int, ...]]:
     if not _NUMBERS.fullmatch(dtype):
         hint = "Save numbers, not Python objects or texts: array.astype(np.float32)."
         raise wrong_file(path, "values are plain numbers", got=repr(dtype[:60]), hint=hint)
-    if len(shape) > 4 or not all(type(size) is int and 0 <= size < 2**63 for size in shape):
-        rule = "a shape is a tuple of four whole numbers at most"
+    if len(shape) > 5 or not all(type(size) is int and 0 <= size < 2**63 for size in shape):
+        rule = "a shape is a tuple of five whole numbers at most"
         raise wrong_file(path, rule, got=repr(shape)[:60], hint=_SAVE_AGAIN)
     return dtype, order, shape
 

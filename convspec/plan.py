@@ -11,7 +11,7 @@ from typing import NamedTuple
 from convspec.base import Shape
 from convspec.data import Description
 from convspec.given import misfit_of
-from convspec.layers import Layer, Nested
+from convspec.layers import Embedding, Layer, Nested
 from convspec.layers.layer import Parameter, Reach, ShapeError, by
 from convspec.network import Location, Placed, layer_count, place, same_names
 from convspec.paths import format_path
@@ -129,6 +129,12 @@ class Plan:
         """Bytes of all layers' outputs for one example."""
         return sum(layer.activation_bytes for layer in self.every_layer)
 
+    @cached_property
+    def words(self) -> int | None:
+        """How many words the data may hold, 0 being the first, where a layer looks them up."""
+        counts = (layer.layer.words for layer in self.every_layer if isinstance(layer.layer, Embedding))
+        return min(counts, default=None)
+
     def training_bytes(self, training: Training) -> int:
         """Memory of one step of training: outputs and their gradients for a batch, the pictures, and for each parameter its
         value, and where it is trained its gradient and what the optimizer remembers."""
@@ -145,7 +151,7 @@ def plan(network: Sequence[Layer], data: Description) -> Plan:
         raise PlanError([Fault(("network",), message, "Repeat fewer times.")])
     placed = place(network)
     faults = [_named_twice(first, second) for first, second in same_names(placed)]
-    layers = _follow(placed, _Seen(data.shape, tuple(map(whole, data.shape[1:]))), [], data, faults)
+    layers = _follow(placed, _Seen(data.shape, tuple(map(whole, data.shape[1:])), itself=True), [], data, faults)
     faults += _no_votes(layers[-1], data)
     if faults:
         raise PlanError(faults)
@@ -153,10 +159,12 @@ def plan(network: Sequence[Layer], data: Description) -> Plan:
 
 
 class _Seen(NamedTuple):
-    """What has come of an example so far: its shape, and what its values see of it in each dimension."""
+    """What has come of an example so far: its shape, what its values see of it in each dimension, and whether it is still the
+    example itself."""
 
     shape: Shape
     sights: tuple[Sight, ...]
+    itself: bool = False
 
 
 def _every(layers: Iterable[LayerPlan]) -> Iterator[LayerPlan]:
@@ -172,13 +180,15 @@ def _follow(
     """The plans of layers one after the other; adds to `faults`, and raises PlanError where a shape does not suit."""
     layers: list[LayerPlan] = []
     for one in stack:
+        strange = _no_words(one, seen, data)
         inner = [_follow(each, seen, [*before, *layers], data, faults) for each in one.stacks]
         try:
             layer = _plan_layer(one, seen, inner, data)
         except ShapeError as error:
-            raise PlanError([*faults, _does_not_fit(one, error, [*before, *layers], data)]) from None
+            reasons = strange or [_does_not_fit(one, error, [*before, *layers], data)]
+            raise PlanError([*faults, *reasons]) from None
         layers.append(layer)
-        faults += _misfits(layer)
+        faults += [*strange, *_misfits(layer)]
         seen = _Seen(layer.output_shape, layer.sights)
     return tuple(layers)
 
@@ -241,6 +251,22 @@ def _misfits(layer: LayerPlan) -> list[Fault]:
     """Values given in the file that do not have the shape of their parameter."""
     found = [misfit for misfit in map(misfit_of, layer.parameters) if misfit is not None]
     return [Fault((*layer.location, layer.kind, *one.at), one.message, one.hint) for one in found]
+
+
+def _no_words(one: Placed, seen: _Seen, data: Description) -> list[Fault]:
+    """A layer that looks words up needs the data themselves, and data that can be words."""
+    kind = one.layer.kind
+    if not one.layer.looks_words_up:
+        return []
+    if not seen.itself:
+        message = f"{kind} looks up the words of the data themselves, but other layers stand before it"
+        return [Fault(one.location, message, "Put it first in the network, or first in a stack of branches.")]
+    if not data.may_be_words:
+        values = f"values between {data.low:g} and {data.high:g}"
+        message = f"{kind} looks up words, which are whole numbers, but the data has {values}"
+        hint = "Take `source: arrays` with whole numbers (np.int32), or with bytes and `values: as_they_are`."
+        return [Fault(one.location, message, hint)]
+    return []
 
 
 def _no_votes(last: LayerPlan, data: Description) -> list[Fault]:

@@ -76,9 +76,9 @@ def _in_decimal(text: str) -> str | None:
 
 
 def meant_pair(text: str) -> str | None:
-    """`[3, 5]` for 3x5, 3 x 5 or (3, 5)."""
-    sides = re.fullmatch(r"\s*\(?\s*(\d+)\s*[xX*,]\s*(\d+)\s*\)?\s*", text)
-    return f"[{sides[1]}, {sides[2]}]" if sides else None
+    """`[3, 5]` for 3x5, 3 x 5 or (3, 5); three numbers alike."""
+    sides = re.fullmatch(r"\s*\(?\s*(\d+)\s*[xX*,]\s*(\d+)\s*(?:[xX*,]\s*(\d+)\s*)?\)?\s*", text)
+    return f"[{', '.join(side for side in sides.groups() if side)}]" if sides else None
 
 
 def _meant_truth(value: object) -> str | None:

@@ -23,7 +23,10 @@ PAGE = Path(__file__).parent / "pipelines.md"
 HEAD = """# The pipeline file
 
 Every key, from the program's own description (`python docs/reference.py` writes this page). Keys without a default are required;
-a key that is not here is an error. Sizes, windows and strides are one number for both directions, or `[height, width]`.
+a key that is not here is an error. Sizes, windows and strides are one number, or one for each dimension: `[height, width]`.
+
+Not just pictures: the data may have one dimension (sound, text) or three (volumes), `dimensions` under `source: arrays`; every
+layer follows. "Pixels" are then samples, words or voxels.
 
 A layer, a cost or an optimizer is its name alone (`relu`), or a mapping with that one key (`dropout: {rate: 0.5}`). Any layer
 may be given a `name:`; others are numbered by kind (`convolution_1`). Names stand in tables, errors, metrics and in paths:

@@ -13,6 +13,7 @@ from convspec.loading import Loaded
 from convspec.training import Training
 from runners.computation import Computation
 from runners.data import Dataset, load
+from runners.data.words import require_words
 from runners.engines.choice import EngineChoice, choose
 from runners.engines.initial import initial_weights
 from runners.place import LostProcessError
@@ -69,6 +70,8 @@ class Experiment:
         dataset = load(
             pipeline.data, folder=loaded.folder, seed=pipeline.seed, everything_is_test=pipeline.training is None
         )
+        if loaded.plan.words is not None:
+            require_words(dataset, loaded.plan.words)
         return cls(loaded, dataset, chosen, threads, processes)
 
     @property

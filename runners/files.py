@@ -28,6 +28,7 @@ def normalised(loaded: Loaded) -> dict[str, Any]:
         if field in data:
             data[field] = str((loaded.folder / data[field]).resolve())
     if "images" in data:
+        data["dimensions"] = loaded.plan.data.rank
         data["shape"] = list(loaded.plan.data.shape)
         if loaded.plan.data.targets:
             data["target_names"] = list(loaded.plan.data.targets)

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from convspec.dimensions import EXTENT_NAMES, NOUNS
 from convspec.errors import UserError
 from convspec.layers.layer import by
 from convspec.loading import Loaded
+from runners.data.words import require_words_in
 from runners.engines.numpy.network import Network
 from runners.files import PIPELINE_FILE, WEIGHTS_FILE, read_pipeline, read_weights
 
@@ -25,21 +27,25 @@ class Predictor:
     network: Network
 
     def votes(self, pictures: NDArray[np.floating]) -> NDArray[np.floating]:
-        """(n, channels, height, width), or (n, height, width) for one channel, to votes (n, k), one for each class or target."""
+        """(n, channels, *extents), or (n, *extents) for one channel, to votes (n, k), one for each class or target."""
         return self.network.votes(self.as_pictures(pictures))
 
     def as_pictures(self, pictures: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Pictures as the network takes them, (n, channels, height, width) float32. Raises UserError where they do not fit."""
-        shape = self.loaded.plan.data.shape
-        if shape[0] == 1 and pictures.ndim in (2, 3) and pictures.shape[-2:] == shape[1:]:
+        """Examples as the network takes them, (n, channels, *extents) float32. Raises UserError where they do not fit."""
+        data, words = self.loaded.plan.data, self.loaded.plan.words
+        shape, rank, noun = data.shape, data.rank, NOUNS[data.rank]
+        if shape[0] == 1 and pictures.ndim in (rank, rank + 1) and pictures.shape[-rank:] == shape[1:]:
             pictures = pictures.reshape(-1, *shape)
-        elif pictures.ndim == 3 and pictures.shape == shape:
+        elif pictures.shape == shape:
             pictures = pictures[None]
-        if pictures.shape[1:] != shape or pictures.ndim != 4:
+        if pictures.shape[1:] != shape or pictures.ndim != rank + 2:
+            names = " x ".join(("channels", *EXTENT_NAMES[rank]))
             raise UserError(
-                f"The network takes pictures of {by(shape)} (channels x height x width). Got {by(pictures.shape)}.",
-                hint="Give one picture, or several stacked along the first axis.",
+                f"The network takes {noun}s of {by(shape)} ({names}). Got {by(pictures.shape)}.",
+                hint=f"Give one {noun}, or several stacked along the first axis.",
             )
+        if words is not None:
+            require_words_in(pictures, words)
         return np.ascontiguousarray(pictures, dtype=np.float32)
 
 
@@ -88,6 +94,8 @@ def _read_array(path: Path, predictor: Predictor) -> NDArray[np.floating]:
 def _scaled(values: NDArray[np.floating], predictor: Predictor) -> NDArray[np.floating]:
     """Bytes from 0 to 255 on the scale of the data that the network was trained on."""
     data = predictor.loaded.plan.data
+    if (data.low, data.high) == (0, 255):
+        return values
     return np.float32(data.low) + np.float32(data.high - data.low) * (values / np.float32(255))
 
 
@@ -95,7 +103,10 @@ def _read_picture(path: Path, predictor: Predictor) -> NDArray[np.floating]:
     """A picture file as (channels, height, width), resized, black as the data's lowest value and white as its highest."""
     from PIL import Image, UnidentifiedImageError
 
-    channels, height, width = predictor.loaded.plan.data.shape
+    data = predictor.loaded.plan.data
+    if data.rank != 2:
+        raise UserError(f"The network takes {NOUNS[data.rank]}s, and {path} is a picture.", hint="Give a .npy file.")
+    channels, height, width = data.shape
     if channels not in (1, 3):
         raise UserError(f"The network takes {channels} channels, which no picture file has.", hint="Give a .npy file.")
     try:

@@ -133,7 +133,7 @@ class Recording:
             case Distances(votes=votes, truth=truth, names=names):
                 drawn.append(pictures.answers(votes, truth, names, folder / "answers.png"))
         first = self.loaded.plan.layers[0]
-        if first.kind == "convolution":
+        if first.kind == "convolution" and self.loaded.plan.data.rank < 3:
             weight = load(weights)[f"{first.name}.weight"]
             drawn.append(pictures.first_layer_features(weight, folder / "first_layer_features.png"))
         for path in drawn:

@@ -9,7 +9,8 @@ from convspec.training import Training
 
 
 def describe_layer(layer: LayerPlan) -> dict[str, Any]:
-    """One layer: shapes and bytes are of one example, receptive field and stride (height, width) in pixels."""
+    """One layer: shapes and bytes are of one example, receptive field and stride in pixels, one number for each
+    dimension."""
     return {
         "name": layer.name,
         "kind": layer.kind,

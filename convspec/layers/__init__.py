@@ -8,6 +8,7 @@ from pkgutil import iter_modules
 from convspec.layers.activations import Gelu, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Tanh
 from convspec.layers.convolution import Convolution
 from convspec.layers.dropout import Dropout, SpatialDropout
+from convspec.layers.embedding import Embedding
 from convspec.layers.flatten import Flatten
 from convspec.layers.fully_connected import FullyConnected
 from convspec.layers.layer import Layer
@@ -30,6 +31,7 @@ __all__ = [
     "Branches",
     "Convolution",
     "Dropout",
+    "Embedding",
     "Flatten",
     "FullyConnected",
     "Gelu",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from convspec.base import Fraction, Shape
-from convspec.layers.layer import Layer, picture
+from convspec.layers.layer import Layer, extents_of
 from convspec.spec import field
 
 
@@ -29,5 +29,5 @@ class SpatialDropout(Dropout):
     kind: ClassVar[str] = "spatial_dropout"
 
     def output_shape(self, shape: Shape) -> Shape:
-        picture(shape, "spatial_dropout")
+        extents_of(shape, "spatial_dropout")
         return shape

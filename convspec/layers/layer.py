@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from convspec.base import Name, Shape, Vector
 from convspec.choice import Option
+from convspec.dimensions import EXTENT_NAMES
 from convspec.spec import broken, field, rule
 
 Numbers = tuple["Numbers | float", ...]
@@ -34,14 +35,15 @@ class Parameter(NamedTuple):
     """An array of a layer: what it is called, its shape, and the values it starts with.
 
     `initial` is the rule for the first values: `zeros` and `ones` are constants, an `Initial` draws from a normal
-    distribution; `given` overrides it. `inputs` is how many values each output is the weighted sum of.
+    distribution, `normal` from that of variance 1; `given` overrides it. `inputs` is how many values each output is the weighted
+    sum of.
     `axes` says what the sizes of the shape count, where values may be given. A `running` one follows from the batches that
     pass through in training, not from a gradient; the others are `learned`, or kept as they are where not `trainable`.
     """
 
     name: str
     shape: Shape
-    initial: Initial | Literal["zeros", "ones"]
+    initial: Initial | Literal["zeros", "ones", "normal"]
     inputs: int = 1
     given: Numbers | None = None
     trainable: bool = True
@@ -64,11 +66,13 @@ EVERYTHING = Reach(everything=True)
 
 
 class Layer(Option):
-    """A layer of a network. Shapes are of one example: (channels, height, width) or (values,)."""
+    """A layer of a network. Shapes are of one example: (channels, *extents) or (values,)."""
 
     what: ClassVar[str] = "layer"
     averages_batches: ClassVar[bool] = False
     """Whether it keeps running averages over batches."""
+    looks_words_up: ClassVar[bool] = False
+    """Whether it takes the values of the data themselves, as whole numbers that stand for words."""
 
     name: Name | None = field(default=None, description="What the layer is called in paths, tables and errors.")
 
@@ -111,14 +115,29 @@ class WeightedLayer(Layer):
             raise broken("biases are given, but bias is false", field="biases", hint="Leave out one of the two.")
 
 
-def picture(shape: Shape, layer: str) -> tuple[int, int, int]:
-    """(channels, height, width) of a shape; raises ShapeError where it is a flat list of values."""
-    if len(shape) != 3:
+def extents_of(shape: Shape, layer: str) -> tuple[int, ...]:
+    """The extents of a shape; raises ShapeError where it is a flat list of values, which have no neighbours."""
+    if len(shape) == 1:
         raise ShapeError(
-            f"{layer} needs a picture (channels x height x width), but gets {by(shape)} values",
+            f"{layer} needs a picture (channels x height x width) or the like, but gets {by(shape)} values",
             hint="Put it before the first fully_connected layer, which flattens the picture.",
         )
-    return shape[0], shape[1], shape[2]
+    return shape[1:]
+
+
+def require_one_each(rank: int, **fields: object) -> None:
+    """Raises ShapeError where a field is a list that has not one number for each of `rank` dimensions."""
+    for name, value in fields.items():
+        if isinstance(value, tuple) and len(value) != rank:
+            numbers = "1 number" if len(value) == 1 else f"{len(value)} numbers"
+            dimensions = "1 dimension" if rank == 1 else f"{rank} dimensions"
+            raise ShapeError(
+                f"{name} has {numbers}, but the data has {dimensions} ({', '.join(EXTENT_NAMES[rank])})",
+                hint=f"Write one number for all, or [{', '.join(EXTENT_NAMES[rank])}]."
+                if rank > 1
+                else "Write one number.",
+                field=name,
+            )
 
 
 def end_of(stack: Sequence[Layer], shape: Shape) -> Shape:

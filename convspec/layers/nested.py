@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic_core import core_schema
 
 from convspec.base import Shape
+from convspec.dimensions import EXTENT_NAMES
 from convspec.forms import Form, schema_of
 from convspec.layers.layer import EVERYTHING, Layer, Parameter, Reach, ShapeError, Steps, by, end_of
 from convspec.spec import field
@@ -102,7 +103,8 @@ class Branches(Nested):
             differs = end != first if self.join == "add" else end[1:] != first[1:] or len(end) != len(first)
             if differs:
                 what = "be added up" if self.join == "add" else "stand side by side"
-                alike = "the same shape" if self.join == "add" else "the same height and width"
+                extents = " and ".join(EXTENT_NAMES.get(len(first) - 1, ("shape",)))
+                alike = "the same shape" if self.join == "add" else f"the same {extents}"
                 raise ShapeError(
                     f"branches[0] ends with {by(first)} and branches[{index}] with {by(end)}: these cannot {what}",
                     hint=f"Make all branches end with {alike}.",

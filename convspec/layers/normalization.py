@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from convspec.base import Count, Positive, Shape
-from convspec.layers.layer import EVERYTHING, Layer, Parameter, Reach, ShapeError, picture
+from convspec.layers.layer import EVERYTHING, Layer, Parameter, Reach, ShapeError, extents_of
 from convspec.spec import field
 
 
@@ -106,5 +106,5 @@ class LocalResponseNormalization(Layer):
     k: Positive = field(default=1.0, description="What the weighted mean is added to.")
 
     def output_shape(self, shape: Shape) -> Shape:
-        picture(shape, "local_response_normalization")
+        extents_of(shape, "local_response_normalization")
         return shape

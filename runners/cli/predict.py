@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @tracking_option
 @json_option
 def command(run_id: str, picture: Path, invert: bool, tracking_uri: str | None, as_json: bool) -> None:
-    """Ask a trained network about INPUT, a picture file or a .npy file of one or several pictures.
+    """Ask a trained network about INPUT, a picture file or a .npy file of one or several examples.
 
     Prints the votes for each class and the answer, or the numbers that were asked for. A picture file is stretched to
     the size of the data, what is transparent becomes white, and black and white become the lowest and the highest value

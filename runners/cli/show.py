@@ -21,7 +21,7 @@ HEADER = ("layer", "shape", "parameters", "multiply-adds", "memory", "receptive 
 def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Show layers, shapes and costs before anything is trained.
 
-    Shapes are channels x height x width; costs and memory are those of one example.
+    Shapes are channels x extents (height x width); costs and memory are those of one example.
     """
     from convspec.loading import load
 

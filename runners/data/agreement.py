@@ -6,6 +6,7 @@ from pathlib import Path
 
 from convspec.base import Shape
 from convspec.data import Description
+from convspec.dimensions import EXTENT_NAMES, NOUNS
 from convspec.files import wrong_file
 
 
@@ -32,9 +33,10 @@ def require_targets(
 
 
 def _require_pictures(description: Description, images: Path, shape: Shape) -> None:
-    stored = shape[1:] if len(shape) == 4 else (1, *shape[1:])
+    stored = shape[1:] if len(shape) - 1 == len(description.shape) else (1, *shape[1:])
     if stored != description.shape:
-        rule = f"its pictures must have the shape {list(description.shape)} (channels, height, width)"
+        names = ", ".join(("channels", *EXTENT_NAMES[description.rank]))
+        rule = f"its {NOUNS[description.rank]}s must have the shape {list(description.shape)} ({names})"
         raise wrong_file(images, rule, got=f"{list(stored)}", hint="Correct data.shape or the file.")
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from convspec.base import Shape
 from convspec.data import Arrays, Description
 from convspec.files import exactly, reading, wrong_file
 from convspec.headers import array_classes, array_shape, array_targets
@@ -26,25 +27,26 @@ _CHUNK_VALUES = 1 << 20
 def _arrays(source: Arrays, description: Description, *, folder: Path, seed: int) -> Collection:
     images = folder / source.images
     given = folder / (source.labels or source.targets or source.images)
-    truth = (_targets if description.targets else _labels)(description, images, given)
-    pictures = array_of(images, "images")
-    if pictures.ndim == 3:
-        pictures = pictures[:, np.newaxis]
+    as_they_are = source.values == "as_they_are"
+    shape = array_shape(images, "images", dimensions=source.dimensions, any_numbers=as_they_are)
+    truth = (_targets if description.targets else _labels)(description, images, shape, given)
+    pictures = array_of(images, "images").reshape(-1, *description.shape)
     if pictures.dtype.kind == "f":
         _require_finite(images, pictures, what="picture")
     checksum = checksum_of_files(dict.fromkeys((images, given)))
-    return Collection(Labelled(pictures, truth), checksum, white=_WHITE_BYTE if pictures.dtype.kind == "u" else 1)
+    scaled = pictures.dtype == np.uint8 and not as_they_are
+    return Collection(Labelled(pictures, truth), checksum, white=_WHITE_BYTE if scaled else 1)
 
 
-def _labels(description: Description, images: Path, labels: Path) -> Truth:
-    shape, classes = array_shape(images, "images"), array_classes(labels, "labels")
+def _labels(description: Description, images: Path, shape: Shape, labels: Path) -> Truth:
+    classes = array_classes(labels, "labels")
     truth = array_of(labels, "labels").astype(np.int64)
     require_agreement(description, images=images, shape=shape, labels=labels, count=len(truth), classes=classes)
     return truth
 
 
-def _targets(description: Description, images: Path, targets: Path) -> Truth:
-    shape, (count, width) = array_shape(images, "images"), array_targets(targets, "targets")
+def _targets(description: Description, images: Path, shape: Shape, targets: Path) -> Truth:
+    count, width = array_targets(targets, "targets")
     require_targets(description, images=images, shape=shape, targets=targets, count=count, width=width)
     stored = array_of(targets, "targets").reshape(count, width)
     _require_finite(targets, stored, what="row")

@@ -13,7 +13,7 @@ from convspec.base import Shape
 from convspec.data import Description
 
 Stored = NDArray[Any]
-"""(n, channels, height, width), of bytes or floating-point numbers, in memory or mapped from a file."""
+"""(n, channels, *extents), of bytes or other numbers, in memory or mapped from a file."""
 Labels = NDArray[np.int64]
 Truth = NDArray[Any]
 """Labels (n,), or (n, k) float32 where the truth is k numbers."""
@@ -22,7 +22,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Labelled:
-    """Pictures (n, channels, height, width) as they are stored, and the truth about each."""
+    """Examples (n, channels, *extents) as they are stored, and the truth about each."""
 
     pictures: Stored
     truth: Truth
@@ -58,11 +58,11 @@ class Examples:
 
     @cached_property
     def shape(self) -> Shape:
-        """(channels, height, width) of a picture."""
+        """(channels, *extents) of an example."""
         return self.stores[0].shape[1:]
 
     def pictures_at(self, indices: NDArray[np.integer[Any]] | slice) -> NDArray[np.float32]:
-        """(k, channels, height, width) of these examples, a fresh array; nothing else of the store is read."""
+        """(k, channels, *extents) of these examples, a fresh array; nothing else of the store is read."""
         taken = self._take(self.rows[indices])
         if self.white == 1:
             return np.asarray(taken, np.float32)

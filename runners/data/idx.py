@@ -25,21 +25,24 @@ def _idx(source: Idx, description: Description, *, folder: Path, seed: int) -> C
     files = [(folder / source.images, folder / source.labels)]
     if source.test_images is not None and source.test_labels is not None:
         files.append((folder / source.test_images, folder / source.test_labels))
-    return collection_of(files, description)
+    white = 1 if source.values == "as_they_are" else WHITE
+    return collection_of(files, description, white=white, dimensions=source.dimensions)
 
 
-def collection_of(files: Sequence[tuple[Path, Path]], description: Description) -> Collection:
+def collection_of(
+    files: Sequence[tuple[Path, Path]], description: Description, *, white: float = WHITE, dimensions: int | None = None
+) -> Collection:
     """What pairs of files with pictures and labels hold; the second pair, if there is one, is a test set of its own.
 
     Raises UserError where a file is missing, wrong, or at odds with its partner or the description.
     """
-    examples, *rest = (_labelled(images, labels, description) for images, labels in files)
+    examples, *rest = (_labelled(images, labels, description, dimensions) for images, labels in files)
     checksum = checksum_of_files(path for pair in files for path in pair)
-    return Collection(examples, checksum, WHITE, rest[0] if rest else None)
+    return Collection(examples, checksum, white, rest[0] if rest else None)
 
 
-def _labelled(images: Path, labels: Path, description: Description) -> Labelled:
-    shape, classes, values = idx_shape(images), idx_classes(labels), _bytes(labels)
+def _labelled(images: Path, labels: Path, description: Description, dimensions: int | None) -> Labelled:
+    shape, classes, values = idx_shape(images, dimensions=dimensions), idx_classes(labels), _bytes(labels)
     require_agreement(description, images=images, shape=shape, labels=labels, count=len(values), classes=classes)
     return Labelled(_bytes(images).reshape(-1, *description.shape), values.astype(np.int64))
 

@@ -44,8 +44,8 @@ class Step:
 
 
 class EngineNetwork(Protocol):
-    """A network that an engine has built. Pictures are (n, channels, height, width), convolution weights (features, channels,
-    height, width), fully connected weights (neurons, inputs), for every engine alike."""
+    """A network that an engine has built. Pictures are (n, channels, *extents), convolution weights (features, channels, *size),
+    fully connected weights (neurons, inputs), for every engine alike."""
 
     @property
     def values(self) -> Array:
@@ -64,8 +64,8 @@ class EngineNetwork(Protocol):
         """The votes (n, k) of a network that is not in training."""
 
     def trace(self, pictures: Array) -> dict[str, Array]:
-        """The output of every layer by its name, in the order of the file, those within a layer before it: (n, channels, height,
-        width) or (n, values)."""
+        """The output of every layer by its name, in the order of the file, those within a layer before it: (n, channels,
+        *extents) or (n, values)."""
 
     def gradient(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> Step:
         """One batch forward and backward, in training. Changes no parameter. `draw` is needed where a layer draws at random."""
@@ -86,7 +86,7 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def pictures_at(self, indices: Rows | slice) -> NDArray[np.float32]:
-        """(k, channels, height, width) of these examples."""
+        """(k, channels, *extents) of these examples."""
 
 
 @dataclass(frozen=True, slots=True)

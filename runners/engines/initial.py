@@ -38,5 +38,10 @@ def _values(parameter: Parameter, generator: np.random.Generator | None) -> NDAr
 def _variance(parameter: Parameter) -> float:
     """The variance by the parameter's rule; its outputs are the weighted sums that one input value takes part in."""
     outputs = parameter.shape[0] * prod(parameter.shape[2:])
-    variances = {"he": 2 / parameter.inputs, "glorot": 2 / (parameter.inputs + outputs), "lecun": 1 / parameter.inputs}
+    variances = {
+        "he": 2 / parameter.inputs,
+        "glorot": 2 / (parameter.inputs + outputs),
+        "lecun": 1 / parameter.inputs,
+        "normal": 1.0,
+    }
     return variances[parameter.initial]

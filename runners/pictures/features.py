@@ -26,8 +26,11 @@ Weight = NDArray[np.floating[Any]]
 def first_layer_features(weight: Weight, path: Path) -> Path:
     """Each feature of (features, channels, height, width) as a matrix; in colour where the channels are red, green, blue.
 
-    One scale, symmetric around 0, holds for all. With other numbers of channels each channel is a matrix of its own.
+    One scale, symmetric around 0, holds for all. With other numbers of channels each channel is a matrix of its own. Features of
+    one dimension, (features, channels, length), are matrices with one row for each channel.
     """
+    title = _title(weight)
+    weight = weight if weight.ndim == 4 else weight[:, np.newaxis]
     limit = float(np.abs(weight).max()) or 1.0
     tiles = list(_tiles(weight))
     across = min(_ACROSS, len(tiles)) if weight.shape[1] in (1, 3) else min(_ACROSS, weight.shape[1])
@@ -39,7 +42,8 @@ def first_layer_features(weight: Weight, path: Path) -> Path:
     for index, (name, tile) in enumerate(tiles[:_MOST]):
         _draw(axes, tile / limit, name=name, left=index % across * _STEP, top=index // across * _STEP)
     axes.set(xlim=(-0.02, wide - 0.02), ylim=(high + 0.02, 0.02))
-    figure.suptitle(_title(weight, len(tiles)), fontsize=11, y=1 - 0.15 / (high + 0.7), va="top")
+    title += f" (the first {_MOST} of {len(tiles)} matrices)" if len(tiles) > _MOST else ""
+    figure.suptitle(title, fontsize=11, y=1 - 0.15 / (high + 0.7), va="top")
     scale = ScalarMappable(Normalize(-limit, limit), "gray" if weight.shape[1] == 3 else _COLORS)
     place = add_axes(figure, left + wide, 0.22, width=0.15, height=high - 0.3)
     figure.colorbar(scale, cax=place, ticks=[-limit, 0, limit], format="%.2g")
@@ -59,14 +63,14 @@ def _tiles(weight: Weight) -> Iterator[tuple[str, Weight]]:
             yield from ((f"{number}, channel {channel}", tile) for channel, tile in enumerate(feature, start=1))
 
 
-def _title(weight: Weight, tiles: int) -> str:
-    features, channels, height, width = weight.shape
-    title = f"First layer: {features} feature{'s' * (features > 1)} of {height} x {width}"
-    if channels == 3:
+def _title(weight: Weight) -> str:
+    features, channels, *size = weight.shape
+    title = f"First layer: {features} feature{'s' * (features > 1)} of {' x '.join(map(str, size))}"
+    if channels == 3 and len(size) == 2:
         title += ", red, green and blue"
     elif channels > 1:
         title += f" over {channels} channels"
-    return f"{title} (the first {_MOST} of {tiles} matrices)" if tiles > _MOST else title
+    return title
 
 
 def _draw(axes: Axes, tile: Weight, *, name: str, left: float, top: float) -> None:

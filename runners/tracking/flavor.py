@@ -28,7 +28,7 @@ _PACKAGES = ("convspec", "mlflow", "numpy", "safetensors", "pydantic", "pyyaml")
 
 
 def write_model(folder: Path, *, pipeline_text: str, weights: Path, input_shape: Sequence[int], votes: int) -> None:
-    """Write a model directory for a pipeline and its weights; `input_shape` is (channels, height, width), `votes` how many
+    """Write a model directory for a pipeline and its weights; `input_shape` is (channels, *extents), `votes` how many
     numbers come out."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
     (folder / PIPELINE).write_text(pipeline_text, encoding="utf-8")
@@ -50,17 +50,16 @@ def identify(folder: Path, *, model_id: str, run_id: str, mlflow_version: str) -
 
 
 class VotingModel:
-    """What MLflow calls to predict: images in, votes of the classes or the numbers that were asked for out."""
+    """What MLflow calls to predict: examples in, votes of the classes or the numbers that were asked for out."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
 
     def predict(self, data: NDArray[np.float32], params: dict[str, Any] | None = None) -> NDArray[np.float32]:
-        """Votes (n, k) for images (n, channels, height, width), or (n, height, width) of one channel."""
+        """Votes (n, k) for examples (n, channels, *extents), or (n, *extents) of one channel."""
         import numpy as np
 
-        images = np.asarray(data, dtype=np.float32)
-        return np.asarray(self._predictor.votes(images[:, None] if images.ndim == 3 else images), np.float32)
+        return np.asarray(self._predictor.votes(np.asarray(data, dtype=np.float32)), np.float32)
 
 
 def _load_pyfunc(data_path: str) -> VotingModel:

@@ -6,7 +6,7 @@ import pytest
 
 from convspec.costs import Cost
 from convspec.hints import did_you_mean
-from convspec.layers import Convolution, Dropout, FullyConnected, Layer, Pooling
+from convspec.layers import Convolution, Dropout, Embedding, FullyConnected, Layer, Pooling
 from convspec.optimizers import Adam, Optimizer, Sgd
 from convspec.pipeline import Pipeline
 from convspec.training import Training
@@ -25,6 +25,14 @@ ELSEWHERE = [
     (Pooling.key_names(), "window", ["pool_size", "kernel_size", "size"]),
     (Pooling.key_names(), "kind", ["mode"]),
     (Pooling.key_names(), "edge", ["ceil_mode"]),
+    (Embedding.key_names(), "words", ["num_embeddings", "input_dim", "vocab_size"]),
+    (Embedding.key_names(), "features", ["embedding_dim", "output_dim"]),
+    (LAYERS, "embedding", ["Embedding", "nn.Embedding", "layers.Embedding"]),
+    (LAYERS, "convolution", ["Conv1d", "Conv1D", "nn.Conv3d", "Conv3D"]),
+    (LAYERS, "pooling", ["MaxPool1d", "MaxPooling1D", "AvgPool3d", "AveragePooling3D"]),
+    (LAYERS, "global_pooling", ["GlobalAveragePooling1D", "GlobalMaxPooling3D", "AdaptiveAvgPool1d"]),
+    (LAYERS, "batch_normalization", ["BatchNorm1d", "BatchNorm3d"]),
+    (LAYERS, "spatial_dropout", ["SpatialDropout1D", "Dropout3d"]),
     (FullyConnected.key_names(), "neurons", ["units", "out_features", "hidden", "size"]),
     (Dropout.key_names(), "rate", ["p", "probability", "drop_rate"]),
     (Training.key_names(), "batch", ["batch_size", "mini_batch", "minibatch"]),

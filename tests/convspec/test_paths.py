@@ -208,7 +208,7 @@ class TestComingBack:
             "network": [
                 "relu",
                 {"dropout": {"rate": 0.5}},
-                {"pooling": {"window": 2, "stride": 2, "kind": "max", "edge": "keep"}},
+                {"pooling": {"window": 2, "stride": 2, "kind": "max", "edge": "keep", "padding": "valid"}},
             ],
             "seed": 1,
         }

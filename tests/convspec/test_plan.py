@@ -60,6 +60,24 @@ SHAPES = {
     "pooling with gaps, last pixel covered": ((1, 7, 7), pooling(window=1, stride=3), (1, 3, 3)),
     "pooling, wider than the picture": ((1, 2, 2), pooling(window=3, stride=3), (1, 1, 1)),
     "pooling, two windows": ((1, 6, 9), pooling(window=[2, 3], stride=[2, 3], kind="average"), (1, 3, 3)),
+    # padding: (8 + 2 - 3) // 2 + 1 = 4, and with a hanging window 5, which begins at 7.
+    "pooling, padded": ((1, 8, 8), pooling(window=3, stride=2, padding=1, edge="drop"), (1, 4, 4)),
+    "pooling, padded and hanging": ((1, 8, 8), pooling(window=3, stride=2, padding=1), (1, 5, 5)),
+    "pooling, same": ((1, 7, 8), pooling(window=[3, 2], stride=1, padding="same"), (1, 7, 8)),
+    "pooling, same with stride": ((1, 7, 8), pooling(window=3, stride=2, padding="same"), (1, 4, 4)),
+    "pooling, a window must not begin behind the picture": ((1, 6, 6), pooling(window=2, stride=2, padding=1), (1, 4, 4)),
+    "sequence, convolution": ((2, 100), convolution(features=8, size=[9], stride=4, padding=[4]), (8, 25)),
+    "sequence, same": ((2, 9), convolution(features=3, size=4, stride=2, padding="same"), (3, 5)),
+    "sequence, dilation": ((1, 9), convolution(features=3, size=3, dilation=3), (3, 3)),
+    "sequence, pooling": ((2, 9), pooling(window=2, stride=[2]), (2, 5)),
+    "sequence, global pooling": ((5, 9), "global_pooling", (5, 1)),
+    "volume, convolution": ((2, 4, 6, 8), convolution(features=3, size=[1, 3, 5]), (3, 4, 4, 4)),
+    "volume, same with strides": (
+        (1, 4, 6, 8), convolution(features=3, size=3, stride=[1, 2, 3], padding="same"), (3, 4, 3, 3)
+    ),
+    "volume, pooling": ((1, 5, 6, 8), pooling(window=2, stride=2, edge="drop"), (1, 2, 3, 4)),
+    "volume, global pooling": ((5, 2, 3, 4), "global_pooling", (5, 1, 1, 1)),
+    "volume, spatial dropout": ((5, 2, 3, 4), "spatial_dropout", (5, 2, 3, 4)),
     "relu": ((4, 5, 6), "relu", (4, 5, 6)),
     "dropout": ((4, 5, 6), "dropout", (4, 5, 6)),
     "fully connected": ((4, 5, 6), {"fully_connected": {"neurons": 7}}, (7,)),
@@ -113,6 +131,66 @@ COSTS = {
 def test_what_a_layer_costs_on_three_channels_of_8_by_8(layer: Any, parameters: int, multiply_adds: int) -> None:
     planned = of_shape((3, 8, 8), layer)
     assert (planned.parameter_count, planned.multiply_adds) == (parameters, multiply_adds)
+
+
+COSTS_BY_RANK = {
+    # features * values of a feature + features; output values * values of a feature
+    "sequence": ((3, 10), {"convolution": {"features": 4, "size": 5}}, 4 * 15 + 4, 4 * 6 * 15),
+    "sequence in groups": ((4, 10), {"convolution": {"features": 8, "size": 3, "groups": 2}}, 8 * 6 + 8, 8 * 8 * 6),
+    "volume": ((2, 3, 4, 5), {"convolution": {"features": 4, "size": [1, 2, 3]}}, 4 * 12 + 4, 4 * 3 * 3 * 3 * 12),
+    "normalization of a volume": ((2, 3, 4, 5), "layer_normalization", 2 * 120, 0),
+}
+
+
+@pytest.mark.parametrize(("shape", "layer", "parameters", "multiply_adds"), COSTS_BY_RANK.values(), ids=COSTS_BY_RANK)
+def test_what_a_layer_costs_in_one_and_three_dimensions(
+    shape: tuple[int, ...], layer: Any, parameters: int, multiply_adds: int
+) -> None:
+    planned = of_shape(shape, layer)
+    assert (planned.parameter_count, planned.multiply_adds) == (parameters, multiply_adds)
+
+
+def test_receptive_fields_have_one_number_for_each_dimension() -> None:
+    sequence = of_shape((1, 50), convolution(features=2, size=5, stride=2, dilation=2), pooling(window=3, stride=2))
+    assert (sequence.receptive_field, sequence.stride) == ((9 + 2 * 2,), (4,))
+    volume = of_shape(
+        (1, 9, 9, 4), convolution(features=2, size=[1, 2, 3], stride=[1, 1, 2]), pooling(window=2, stride=3)
+    )
+    assert (volume.receptive_field, volume.stride) == ((2, 3, 3), (3, 3, 6))
+    assert of_shape((1, 50), {"fully_connected": {"neurons": 2}}).receptive_field == (50,)
+    assert of_shape((2, 3, 4, 5), "layer_normalization").receptive_field == (3, 4, 5)
+
+
+def words(*layers: Any) -> Plan:
+    shape = Description((1, 12), ("no", "yes"), may_be_words=True)
+    return plan(network(*layers, {"fully_connected": {"neurons": 2}}), shape)
+
+
+EMBEDDING = {"embedding": {"words": 50, "features": 8}}
+
+
+def test_an_embedding_costs_its_table_and_no_arithmetic() -> None:
+    layer = words(EMBEDDING).layers[0]
+    assert (layer.output_shape, layer.parameter_count, layer.multiply_adds) == ((8, 12), 400, 0)
+    assert (layer.receptive_field, layer.stride) == ((1,), (1,))
+
+
+def test_the_smallest_vocabulary_limits_the_words() -> None:
+    other = {"embedding": {"words": 40, "features": 2}}
+    both = {"branches": {"branches": [[EMBEDDING, "relu"], [other], [{"residual": {"layers": [EMBEDDING]}}]]}}
+    assert words(both).words == 40
+    assert words(EMBEDDING).words == 50
+    assert words("relu").words is None
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [["relu", EMBEDDING], [{"branches": {"branches": [["tanh", EMBEDDING]]}}], [{"branches": {"branches": [[]]}}, EMBEDDING]],
+    ids=["behind a layer", "behind a layer of a branch", "behind branches"],
+)  # fmt: skip
+def test_an_embedding_takes_the_data_themselves(layers: list[Any]) -> None:
+    with pytest.raises(PlanError, match=r"looks up the words of the data themselves, but other layers stand before it"):
+        words(*layers)
 
 
 def test_a_layer_that_is_not_trained_has_parameters_but_none_to_train() -> None:

@@ -86,7 +86,7 @@ SETTINGS = {
     "layer that there is not": (
         "network.relu_1=rectifier_unit",
         "--set:1:16  network[1]  there is no layer rectifier_unit. There are the layers: convolution, fully_connected,"
-        " relu, leaky_relu, gelu, silu, sigmoid, tanh, softmax, dropout, spatial_dropout, flatten, residual, branches,"
+        " relu, leaky_relu, gelu, silu, sigmoid, tanh, softmax, dropout, spatial_dropout, embedding, flatten, residual, branches,"
         " batch_normalization, layer_normalization, group_normalization, local_response_normalization, pooling,"
         " global_pooling, repeat.",
     ),

@@ -165,3 +165,91 @@ def test_a_damaged_compressed_member_is_a_message(tmp_path: Path, pictures: Pict
     (tmp_path / "both.npz").write_bytes(content)
     with pytest.raises(UserError, match=r"both\.npz: the file is damaged or cut short"):
         load_arrays(tmp_path, images="both.npz", shape=[3, 4], classes=4)
+
+
+FORMS: dict[str, tuple[tuple[int, ...], dict[str, Any], tuple[int, ...]]] = {
+    "length": ((12,), {}, (1, 12)),
+    "height and width": ((3, 4), {}, (1, 3, 4)),
+    "channels, height and width": ((3, 2, 2), {}, (3, 2, 2)),
+    "channels, depth, height and width": ((2, 3, 2, 1), {}, (2, 3, 2, 1)),
+    "channels and length": ((3, 4), {"dimensions": 1}, (3, 4)),
+    "length, as said": ((12,), {"dimensions": 1}, (1, 12)),
+    "depth, height and width": ((3, 2, 2), {"dimensions": 3}, (1, 3, 2, 2)),
+    "depth first": ((6, 2, 1), {"dimensions": 3}, (1, 6, 2, 1)),
+    "shape of a length": ((12,), {"shape": [12]}, (1, 12)),
+    "shape of channels and length": ((3, 4), {"shape": [3, 4], "dimensions": 1}, (3, 4)),
+    "shape with the channel that the file leaves out": ((3, 2, 2), {"shape": [1, 3, 2, 2]}, (1, 3, 2, 2)),
+    "shape without the channel that the file has": ((1, 12), {"shape": [12]}, (1, 12)),
+}
+
+
+@pytest.mark.parametrize(("stored", "fields", "expected"), FORMS.values(), ids=FORMS)
+def test_dimensions_follow_from_what_is_stored_or_said(
+    tmp_path: Path, labels: Pictures, stored: tuple[int, ...], fields: dict[str, Any], expected: tuple[int, ...]
+) -> None:
+    examples = np.random.default_rng(0).standard_normal((40, *stored)).astype(np.float32)
+    dataset = load_arrays(tmp_path, **save_two(tmp_path, examples, labels), **fields)
+    assert dataset.description.shape == expected
+    assert np.array_equal(everything(dataset), examples.reshape(40, *expected))
+
+
+@pytest.mark.parametrize(
+    ("stored", "fields", "message"),
+    [
+        ((3,), {"dimensions": 2},
+            "x.npy: examples are (n, height, width) or (n, channels, height, width), and none of these is 0. Got (40, 3). "
+            "Correct data.dimensions or the file."),
+        ((3, 4, 5), {"dimensions": 1},
+            "x.npy: examples are (n, length) or (n, channels, length), and none of these is 0. Got (40, 3, 4, 5). "
+            "Correct data.dimensions or the file."),
+        ((3, 4), {"dimensions": 3},
+            "x.npy: examples are (n, depth, height, width) or (n, channels, depth, height, width), and none of these is 0. "
+            "Got (40, 3, 4). Correct data.dimensions or the file."),
+        ((12,), {"shape": [13]},
+            "x.npy: its sequences must have the shape [1, 13] (channels, length). Got [1, 12]. "
+            "Correct data.shape or the file."),
+        ((2, 3, 4), {"shape": [1, 2, 3, 5]},
+            "x.npy: its volumes must have the shape [1, 2, 3, 5] (channels, depth, height, width). Got [1, 2, 3, 4]. "
+            "Correct data.shape or the file."),
+        ((8, 8, 8, 3), {},
+            "x.npy looks as if it had its channels last: 40 x 8 x 8 x 8 x 3. Store them as (n, channels, depth, height, width): "
+            "numpy.moveaxis(images, -1, 1). If they are right as they are, say so: `shape: [8, 8, 8, 3]`."),
+    ],
+    ids=["flat pictures", "wide sequences", "flat volumes", "length", "width of a volume", "channels last"],
+)  # fmt: skip
+def test_files_of_other_dimensions(
+    tmp_path: Path, labels: Pictures, stored: tuple[int, ...], fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        load_arrays(tmp_path, **save_two(tmp_path, np.zeros((40, *stored), np.float32), labels), **fields)
+    assert str(caught.value) == f"{tmp_path}/{message}"
+
+
+@pytest.mark.parametrize("dtype", ["i1", "<i2", ">i4", "<i8", "<u4"])
+def test_whole_numbers_of_a_sequence_are_words_as_they_are(tmp_path: Path, labels: Pictures, dtype: str) -> None:
+    words = np.random.default_rng(0).integers(0, 100, (40, 12)).astype(dtype)
+    dataset = load_arrays(tmp_path, **save_two(tmp_path, words, labels))
+    assert dataset.description.may_be_words
+    assert np.array_equal(everything(dataset)[:, 0], words)
+
+
+@pytest.mark.parametrize(("dtype", "stored"), [("u1", (12,)), ("u1", (3, 4)), ("<i4", (3, 4)), ("<u2", (1, 2, 3, 2))])
+def test_as_they_are_takes_every_number(tmp_path: Path, labels: Pictures, dtype: str, stored: tuple[int, ...]) -> None:
+    numbers = np.random.default_rng(0).integers(0, 100, (40, *stored)).astype(dtype)
+    dataset = load_arrays(tmp_path, values="as_they_are", **save_two(tmp_path, numbers, labels))
+    assert dataset.description.may_be_words
+    assert np.array_equal(everything(dataset).reshape(numbers.shape), numbers)
+
+
+def test_whole_numbers_of_pictures_have_to_be_meant(tmp_path: Path, labels: Pictures) -> None:
+    message = (
+        r"x\.npy: pictures are unsigned bytes or floating-point numbers\. Got <i4\. Save them again as np\.uint8 "
+        r"\(0 to 255\) or np\.float32; or say `values: as_they_are`\."
+    )
+    with pytest.raises(UserError, match=message):
+        load_arrays(tmp_path, **save_two(tmp_path, np.zeros((40, 3, 4), np.int32), labels))
+
+
+def test_bytes_are_no_words_unless_they_are_taken_as_they_are(tmp_path: Path, labels: Pictures) -> None:
+    files = save_two(tmp_path, np.zeros((40, 12), np.uint8), labels)
+    assert not load_arrays(tmp_path, **files).description.may_be_words

@@ -91,7 +91,7 @@ def test_the_checksum_is_that_of_the_files_as_they_are_stored(tmp_path: Path, fi
         ({"classes": 2}, "y: with 2 classes, labels count from 0 to 1. Got 3."),
         ({"test_labels": "y"}, "y: there must be a label for each of the 7 pictures in tx. Got 40."),
         ({"test_images": "absent"}, "absent: there is no such file."),
-        ({"test_images": "ty"}, "ty: pictures are (n, height, width) or (n, channels, height, width)"),
+        ({"test_images": "ty"}, "ty: examples are (n, length), (n, height, width), (n, channels, height, width)"),
     ],
     ids=["shape", "classes", "count", "missing", "labels for pictures"],
 )
@@ -122,3 +122,31 @@ def test_gzipped_pictures_must_be_as_many_as_the_header_says(
     (tmp_path / "x").write_bytes(change((tmp_path / "x").read_bytes()))
     with pytest.raises(UserError, match=message):
         load_idx(tmp_path, **fields)
+
+
+@pytest.mark.parametrize(
+    ("stored", "fields", "expected"),
+    [
+        ((12,), {}, (1, 12)),
+        ((3, 4), {"dimensions": 1}, (3, 4)),
+        ((3, 2, 2), {"dimensions": 3}, (1, 3, 2, 2)),
+        ((3, 2, 2), {}, (3, 2, 2)),
+    ],
+    ids=["length", "channels and length", "volume", "channels and picture"],
+)
+def test_sequences_and_volumes(
+    tmp_path: Path,
+    write_idx: Callable[..., str],
+    labels: Pictures,
+    stored: tuple[int, ...],
+    fields: dict[str, int],
+    expected: tuple[int, ...],
+) -> None:
+    values = np.random.default_rng(3).integers(0, 256, (40, *stored), np.uint8)
+    files = {"images": write_idx("x", values), "labels": write_idx("y", labels)}
+    for words in (False, True):
+        more = {"values": "as_they_are"} if words else {}
+        dataset = load_idx(tmp_path, everything_is_test=True, **files, **fields, **more)
+        assert (dataset.description.shape, dataset.description.may_be_words) == (expected, words)
+        taken = dataset.test.pictures_at(slice(None)).reshape(values.shape)
+        assert np.array_equal(taken, values if words else values.astype(np.float32) / np.float32(255))

@@ -86,7 +86,7 @@ class TestBothInOneFile:
 
 def test_what_is_named_is_described_without_the_files() -> None:
     source = Arrays.of({"images": "absent.npz", "shape": [8, 8], "target_names": ["angle"]})
-    assert source.describe(Path("nowhere")) == Description((1, 8, 8), targets=("angle",))
+    assert source.describe(Path("nowhere")) == Description((1, 8, 8), targets=("angle",), may_be_words=True)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300], ids=["nan", "infinity", "below", "beyond 32 bits"])

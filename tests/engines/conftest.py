@@ -83,7 +83,7 @@ def planned() -> Callable[..., Plan]:
 
     def make(layers: Sequence[Layer], shape: Shape = (1, 8, 8)) -> Plan:
         (classes,) = end_of(layers, shape)
-        return plan(layers, Description(shape, tuple(f"class {i}" for i in range(classes))))
+        return plan(layers, Description(shape, tuple(f"class {i}" for i in range(classes)), may_be_words=True))
 
     return make
 

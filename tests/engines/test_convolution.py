@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
-from convspec.base import Shape, pair
+from convspec.base import Shape, extents
 from convspec.layers import Convolution
 from runners.engines.numpy.layer import named_parameters
 
@@ -29,7 +29,7 @@ CASES: list[tuple[str, Convolution, Shape]] = [
 def test_forward_is_what_scipy_correlates(alone: Any, layer: Convolution, shape: Shape) -> None:
     one = alone(layer, shape, 4)
     x = np.random.default_rng(0).standard_normal((4, *shape))
-    weight, stride = one.parameters["weight"], pair(layer.stride)
+    weight, stride = one.parameters["weight"], extents(layer.stride, 2)
     bias = one.parameters.get("bias", np.zeros(layer.features))
     before, after = layer.margins(shape)
     wide = np.pad(x, [(0, 0), (0, 0), (before[0], after[0]), (before[1], after[1])])

@@ -40,7 +40,7 @@ def counted(planned: Plan) -> int:
 
 
 def classes(layers: Sequence[Layer], shape: Shape) -> Plan:
-    return plan(layers, Description(shape, ("no", "maybe", "yes")))
+    return plan(layers, Description(shape, ("no", "maybe", "yes"), may_be_words=True))
 
 
 @over(WEIGHTED + NESTED)

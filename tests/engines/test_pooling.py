@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from convspec.base import Shape, pair
+from convspec.base import Shape, extents
 from convspec.layers import Pooling
 
 SETTINGS = [
@@ -23,7 +23,7 @@ SETTINGS = [
 
 def walk(x: NDArray[Any], layer: Pooling) -> NDArray[Any]:
     """The windows of one picture (channels, height, width), one after the other."""
-    (wh, ww), (sh, sw) = pair(layer.window), pair(layer.stride)
+    (wh, ww), (sh, sw) = extents(layer.window, 2), extents(layer.stride, 2)
     height, width = x.shape[1:]
     reduce = np.max if layer.reduce == "max" else np.mean
     rows = [r for r in range(0, height, sh) if layer.edge == "keep" or r + wh <= height]
@@ -72,3 +72,59 @@ def test_ties_of_overlapping_windows_add_up_at_the_first_of_each(alone: Any) -> 
     one = alone(Pooling(window=3, stride=1), (1, 3, 4), 1)
     dx, _ = one.backward(np.zeros((1, 1, 3, 4)), np.array([[[[10.0, 1.0], [4.0, 2.0], [7.0, 3.0]]]])[:, :, :1])
     assert dx.tolist() == [[[[10, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]]
+
+
+def torch_pooling(rank: int, reduce: str) -> Any:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    return getattr(torch.nn.functional, f"{'max' if reduce == 'max' else 'avg'}_pool{rank}d")
+
+
+@pytest.mark.parametrize("reduce", ["max", "average"])
+@pytest.mark.parametrize("keep", [True, False], ids=["keep", "drop"])
+@pytest.mark.parametrize(
+    ("window", "stride", "padding", "shape"),
+    [
+        (3, 2, 1, (2, 9)),
+        (4, 3, 2, (1, 5)),
+        (2, 2, 0, (2, 7)),
+        (3, 2, 1, (2, 6, 7)),
+        ((3, 2), (1, 2), (1, 0), (1, 4, 5)),
+        (4, 3, 2, (1, 1, 6)),
+        (2, 2, 1, (2, 3, 4, 5)),
+        ((1, 3, 2), (1, 2, 2), (0, 1, 1), (2, 2, 5, 4)),
+    ],
+)
+def test_padding_is_that_of_pytorch_in_every_number_of_dimensions(
+    alone: Any, window: Any, stride: Any, padding: Any, shape: Shape, keep: bool, reduce: str
+) -> None:
+    theirs = torch_pooling(len(shape) - 1, reduce)
+    layer = Pooling(window=window, stride=stride, padding=padding, kind=reduce, edge="keep" if keep else "drop")
+    import torch
+
+    x = np.random.default_rng(0).standard_normal((2, *shape)) - 3
+    options = {} if reduce == "max" else {"count_include_pad": False}
+    tensor = torch.from_numpy(x).requires_grad_()
+    y = theirs(tensor, window, stride, padding, ceil_mode=keep, **options)
+    dy = np.random.default_rng(1).standard_normal(y.shape)
+    y.backward(torch.from_numpy(dy))
+    one = alone(layer, shape, 2)
+    np.testing.assert_allclose(one.forward(x), y.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(one.backward(x, dy)[0], tensor.grad.numpy(), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("reduce", "expected"),
+    [
+        # windows of three values over [-1, -2, -3, -8]; beyond lies nothing, which is neither 0 nor counted.
+        ("max", [-1, -1, -2, -3]),
+        ("average", [-1.5, -2, -13 / 3, -5.5]),
+    ],
+)
+def test_what_lies_beyond_the_data_does_not_count(alone: Any, reduce: str, expected: list[float]) -> None:
+    one = alone(Pooling(window=3, stride=1, padding="same", kind=reduce), (1, 4), 1)
+    np.testing.assert_allclose(one.forward(np.array([[[-1.0, -2, -3, -8]]])), [[expected]], rtol=1e-12)
+
+
+def test_same_puts_the_odd_pixel_behind_the_data(alone: Any) -> None:
+    one = alone(Pooling(window=2, stride=1, padding="same"), (1, 4), 1)
+    assert one.forward(np.array([[[1.0, 4, 2, 3]]])).tolist() == [[[4, 4, 3, 3]]]

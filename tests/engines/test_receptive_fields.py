@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from convspec.base import Shape, pair
+from convspec.base import Shape, extents
 from convspec.data import Description
 from convspec.layers import (
     Branches,
@@ -50,7 +50,7 @@ FULL: list[Case] = [
 
 
 def planned(layers: Sequence[Layer], shape: Shape) -> Plan:
-    return plan([*layers, FullyConnected(neurons=2)], Description(shape, ("no", "yes")))
+    return plan([*layers, FullyConnected(neurons=2)], Description(shape, ("no", "yes"), may_be_words=True))
 
 
 def dependence(whole: Plan, layer: LayerPlan, *, change: float) -> NDArray[Any]:
@@ -68,7 +68,11 @@ def dependence(whole: Plan, layer: LayerPlan, *, change: float) -> NDArray[Any]:
     changes = change * (
         1 + 0.1 * np.arange(shape[0])
     )  # not alike in all channels, which softmax over them would not show
+    if whole.words is not None:  # another word in a pixel's place
+        pictures, changes = np.floor(pictures * whole.words) % whole.words, np.ones(shape[0])
     pictures[1:].reshape(pixels, shape[0], pixels)[np.arange(pixels), :, np.arange(pixels)] += changes
+    if whole.words is not None:
+        pictures %= whole.words
     y = Network(whole, weights, dtype=np.float64).trace(pictures)[layer.name]
     changed = np.abs(y[1:] - y[:1]) > 1e-9
     if changed.ndim > 2:
@@ -100,7 +104,7 @@ def assert_seen(layer: LayerPlan, depends: NDArray[Any], *, at_edges: bool) -> N
         assert not depends.any(), "all windows lie in the padding"
         return
     rank = len(layer.sights)
-    flat = depends.ndim != 2 * rank
+    flat = len(layer.output_shape) == 1
     for dimension, sight in enumerate(layer.sights):
         matrix = depends.any(axis=tuple(set(range(rank)) - {dimension})) if flat else along(depends, dimension, rank)
         spans = [hull(sees) for sees in matrix.T]
@@ -133,7 +137,7 @@ def test_everything_behind_flatten_or_a_global_pooling_sees_everything() -> None
 def conv(features: int, size: Any, **fields: Any) -> Convolution:
     """A convolution of which every window lies on the picture, if only in part."""
     if isinstance(fields.get("padding"), int):
-        fields["padding"] = min(fields["padding"], min(pair(size)) - 1)
+        fields["padding"] = min(fields["padding"], min(extents(size, 2)) - 1)
     return Convolution(features=features, size=size, **fields)
 
 
@@ -168,7 +172,7 @@ def shortcut_keeps_step(layer: LayerPlan) -> bool:
     assert isinstance(layer.layer, Residual)
     convolution = layer.stacks[0][0].layer
     assert isinstance(convolution, Convolution)
-    return layer.layer.stride(layer.input_shape, layer.output_shape) == pair(convolution.stride)
+    return layer.layer.stride(layer.input_shape, layer.output_shape) == extents(convolution.stride, len(layer.input_shape) - 1)
 
 
 def check(stack: Sequence[Layer], shape: Shape, *, at_edges: bool) -> None:

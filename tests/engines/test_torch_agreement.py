@@ -17,6 +17,7 @@ from convspec.layers import (
     Branches,
     Convolution,
     Dropout,
+    Embedding,
     FullyConnected,
     GroupNormalization,
     Layer,
@@ -58,6 +59,12 @@ NESTED: list[Case] = [
     ("projection with uneven stride", Residual(layers=(conv(3, stride=(1, 2)),)), (2, 5, 4)),
     ("shortcut of values", Residual(layers=(FullyConnected(neurons=5), Relu())), (5,)),
     ("projection of values", Residual(layers=(FullyConnected(neurons=4),)), (5,)),
+    ("1: projection with stride", Residual(layers=(conv(3, stride=2),)), (2, 7)),
+    ("3: projection with uneven stride", Residual(layers=(conv(3, stride=(1, 2, 1)),)), (2, 3, 4, 2)),
+    ("1: branches", Branches(branches=((conv(2, 1), Relu()), (), (Pooling(window=3, stride=1, padding="same"),))), (2, 6)),
+    ("3: branches", Branches(branches=((conv(2, 1), Relu()), (Pooling(window=2, stride=1, padding="same"),))), (2, 3, 2, 3)),
+    ("1: relu before a padded maximum", Residual(layers=(Relu(), Pooling(window=3, stride=3, padding=1), conv(2))), (2, 6)),
+    ("words in a branch", Branches(branches=((Embedding(words=5, features=2),), (conv(3), Relu()))), (1, 6)),
     ("branches", Branches(branches=((conv(2, 1), Relu()), (), (conv(3), BatchNormalization()))), (2, 5, 4)),
     ("branches added up", Branches(join="add", branches=((conv(2),), (), (conv(2, 5), Relu()))), (2, 5, 4)),
     ("one branch", Branches(branches=((conv(3),),)), (2, 5, 4)),
@@ -79,6 +86,9 @@ def draw(layer: str, chunk: int) -> np.random.Generator:
 
 def around(layer: Layer, shape: Shape) -> tuple[list[Layer], Shape]:
     """A network in which the layer has parameters before and behind it, and the shape of its pictures."""
+    within = [one for stack in layer.stacks().values() for one in stack]
+    if any(one.looks_words_up for one in [layer, *within]):
+        return [layer, FullyConnected(neurons=3)], shape
     before = FullyConnected(neurons=shape[0]) if len(shape) == 1 else Convolution(features=shape[0], size=1)
     return [before, layer, FullyConnected(neurons=3)], (2, *(shape[1:] or (4, 4)))
 
@@ -99,9 +109,11 @@ def both(plan: Plan, dtype: Any) -> Sequence[Any]:
     return Network(plan, weights, dtype=dtype, device="cpu"), NumpyNetwork(plan, weights, dtype=dtype)
 
 
-def examples(shape: Shape, n: int, dtype: Any) -> tuple[Array, Array]:
+def examples(plan: Plan, n: int, dtype: Any) -> tuple[Array, Array]:
     generator = np.random.default_rng(0)
-    return generator.standard_normal((n, *shape)).astype(dtype), generator.integers(3, size=n)
+    shape = (n, *plan.data.shape)
+    x = generator.integers(plan.words, size=shape) if plan.words else generator.standard_normal(shape)
+    return x.astype(dtype), generator.integers(3, size=n)
 
 
 def assert_close(found: dict[str, Array], expected: dict[str, Array], bound: float) -> None:
@@ -122,7 +134,7 @@ def test_a_step_is_that_of_the_numpy_engine(
 ) -> None:
     layers, pictures = around(layer, shape)
     plan = planned(layers, pictures)
-    x, truth = examples(pictures, n, dtype)
+    x, truth = examples(plan, n, dtype)
     told = []
     for net in both(plan, dtype):
         before = net.running.copy()
@@ -141,7 +153,7 @@ def test_outputs_and_votes_are_those_of_the_numpy_engine(
 ) -> None:
     layers, pictures = around(layer, shape)
     plan = planned(layers, pictures)
-    x, _ = examples(pictures, 6, dtype)
+    x, _ = examples(plan, 6, dtype)
     ours, theirs = both(plan, dtype)
     found = ours.trace(x)
     assert_close(found, theirs.trace(x), bound)

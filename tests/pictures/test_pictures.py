@@ -219,9 +219,11 @@ def weights(*shape: int) -> np.ndarray:
         ((20, 3, 5, 5), 20, "First layer: 20 features of 5 x 5, red, green and blue"),
         ((4, 5, 3, 3), 20, "First layer: 4 features of 3 x 3 over 5 channels"),
         ((4, 12, 3, 3), 48, "First layer: 4 features of 3 x 3 over 12 channels"),
+        ((4, 1, 9), 4, "First layer: 4 features of 9"),
+        ((6, 3, 5), 6, "First layer: 6 features of 5 over 3 channels"),
         ((96, 1, 3, 3), 64, "First layer: 96 features of 3 x 3 (the first 64 of 96 matrices)"),
     ],
-    ids=["one", "three", "sixteen", "wide", "colour", "five channels", "twelve channels", "many"],
+    ids=["one", "three", "sixteen", "wide", "colour", "five channels", "twelve channels", "sequences", "with channels", "many"],
 )  # fmt: skip
 def test_features_are_drawn_as_matrices(
     tmp_path: Path, drawn: Drawn, shape: tuple[int, ...], tiles: int, title: str
@@ -245,3 +247,9 @@ def test_one_scale_symmetric_around_zero_holds_for_all_features(tmp_path: Path, 
 def test_features_of_nothing_but_zeros_are_white(tmp_path: Path, drawn: Drawn) -> None:
     path = first_layer_features(np.zeros((2, 1, 3, 3)), tmp_path / "features.png")
     assert_good(path, drawn)
+
+
+def test_a_feature_of_one_dimension_has_a_row_for_each_channel(tmp_path: Path, drawn: Drawn) -> None:
+    first_layer_features(np.array([[[0.5, -2.0, 0.0], [1.0, 0.0, 2.0]]]), tmp_path / "features.png")
+    (image,) = drawn[0].axes[0].get_images()
+    assert image.get_array().tolist() == [[0.25, -1.0, 0.0], [0.5, 0.0, 1.0]]

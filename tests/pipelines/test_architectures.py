@@ -50,6 +50,17 @@ def test_multiply_adds_are_as_many_as_published(name: str, millions: int) -> Non
     assert round(load(name).plan.multiply_adds / 1e6) == millions
 
 
+def test_every_module_of_inception_pools_before_its_last_projection() -> None:
+    plan = load("inception").plan
+    modules = [layer for layer in plan.layers if layer.kind == "branches"]
+    assert len(modules) == 9
+    assert round(plan.multiply_adds / 1e7) == 150  # torchvision's documentation gives 1.5 thousand million
+    for module in modules:
+        pooling, projection, *_ = module.stacks[3]
+        assert (pooling.kind, projection.kind) == ("pooling", "convolution")
+        assert pooling.input_shape == pooling.output_shape
+
+
 @pytest.mark.parametrize(("name", "shape"), REDUCED.items(), ids=REDUCED)
 def test_it_learns_a_few_pictures_at_a_reduced_size(name: str, shape: Shape) -> None:
     loaded = load(name)

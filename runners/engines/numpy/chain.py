@@ -60,7 +60,7 @@ class Chain:
         self.operations.reverse()
 
     def forward(self, pictures: Array, draw: DrawForLayer | None = None) -> tuple[Array, list[Backward]]:
-        """The votes (classes, n) for pictures (channels, height, width, n), and the ways back, last layer last."""
+        """The votes (classes, n) for pictures (channels, *extents, n), and the ways back, last layer last."""
         x, backwards = pictures, []
         for each in self.operations:
             x, backward = each.forward(x, draw)
@@ -82,7 +82,7 @@ class Chain:
         return [running for each in self.operations for running in each.running_after()]
 
     def trace(self, pictures: Array) -> dict[str, Array]:
-        """Copies of every layer's output, (n, ...), for pictures (channels, height, width, n); those within a layer before it."""
+        """Copies of every layer's output, (n, ...), for pictures (channels, *extents, n); those within a layer before it."""
         x = pictures
         outputs: dict[str, Array] = {}
         for name, each in zip(self.names, self.operations, strict=True):

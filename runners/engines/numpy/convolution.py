@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from convspec.base import pair
+from convspec.base import extents
 from convspec.layers.convolution import Convolution
 from runners.engines.engine import Array
 from runners.engines.numpy.groups import GroupedConvolution
@@ -21,14 +21,16 @@ ADDING_TO_COPYING = 4
 
 
 class ConvolutionOperation(Operation):
-    """y = weight * x + bias at every patch; x is (channels, height, width, n) and y (features, rows, columns, n)."""
+    """y = weight * x + bias at every patch; x is (channels, *extents, n) and y (features, *positions, n)."""
 
     def __init__(self, layer: Convolution, site: Site) -> None:
-        self.divisor = prod((site.input_shape[0], *pair(layer.size))) if layer.average else 1
+        rank = len(site.input_shape) - 1
+        size, stride, dilation = (extents(one, rank) for one in (layer.size, layer.stride, layer.dilation))
+        self.divisor = prod((site.input_shape[0], *size)) if layer.average else 1
         outer, self.input = padded((*site.input_shape, site.n), layer.margins(site.input_shape), site.values.dtype)
         # The row of constants that brings in the bias is as large as the divisor, so that the bias is not divided.
         constant = self.divisor if layer.bias else None
-        seen = patches(outer, pair(layer.size), pair(layer.stride), pair(layer.dilation))
+        seen = patches(outer, size, stride, dilation)
         self.values = site.values.reshape(-1, layer.features)
         keep = site.training and seen.size * seen.itemsize <= KEPT_BYTES
         columns = narrow_columns(len(self.values), layer.features)
@@ -70,14 +72,19 @@ class Correlation:
     """The gradient of the input as a convolution of dy with the features turned by half a turn; for stride 1."""
 
     def __init__(self, layer: Convolution, site: Site) -> None:
-        size, span, channels = pair(layer.size), layer.span, site.input_shape[0]
-        (top, left), (bottom, right) = layer.margins(site.input_shape)
-        around = (span[0] - 1 - top, span[1] - 1 - left), (span[0] - 1 - bottom, span[1] - 1 - right)
-        outer, self.dy = padded((*site.output_shape, site.n), around, site.values.dtype)
-        turned = patches(outer, size, (1, 1), pair(layer.dilation))[:, ::-1, ::-1]
+        channels, rank = site.input_shape[0], len(site.input_shape) - 1
+        size, span = extents(layer.size, rank), layer.span(rank)
+        before, after = (
+            tuple(wide - 1 - margin for wide, margin in zip(span, side, strict=True))
+            for side in layer.margins(site.input_shape)
+        )
+        outer, self.dy = padded((*site.output_shape, site.n), (before, after), site.values.dtype)
+        seen = patches(outer, size, (1,) * rank, extents(layer.dilation, rank))
+        turned = seen[(slice(None), *[slice(None, None, -1)] * rank)]
         # Features come last in a patch of dy, as they do in the parameters: these are the other factor as they stand.
         lines = prod(size) * layer.features
-        self.matrix = PatchMatrix(turned.transpose(1, 2, 0, 3, 4, 5), narrow_columns(lines, channels))
+        features_last = (*range(1, rank + 1), 0, *range(rank + 1, turned.ndim))
+        self.matrix = PatchMatrix(turned.transpose(features_last), narrow_columns(lines, channels))
         self.weight = site.values[: channels * lines].reshape(channels, lines)
         self.dx = site.empty(site.input_shape)
 
@@ -93,14 +100,15 @@ class Scatter:
     """The gradient of the input as a sum over patches (col2im): each adds its share to the pixels that it covers."""
 
     def __init__(self, layer: Convolution, site: Site) -> None:
-        size, stride = pair(layer.size), pair(layer.stride)
+        rank = len(site.input_shape) - 1
+        size, stride, dilation = (extents(one, rank) for one in (layer.size, layer.stride, layer.dilation))
         patch = (site.input_shape[0], *size)
-        rows, columns = site.output_shape[1:]
         self.outer, self.dx = padded((*site.input_shape, site.n), layer.margins(site.input_shape), site.values.dtype)
         self.weight = site.values[: prod(patch) * layer.features].reshape(-1, layer.features)
-        self.shares = site.empty((*patch, rows, columns))
-        covered = patches(self.outer, size, stride, pair(layer.dilation))
-        self.targets = [(covered[:, i, j], self.shares[:, i, j]) for i in range(size[0]) for j in range(size[1])]
+        self.shares = site.empty((*patch, *site.output_shape[1:]))
+        covered = patches(self.outer, size, stride, dilation)
+        places = [(slice(None), *place) for place in np.ndindex(*size)]
+        self.targets = [(covered[place], self.shares[place]) for place in places]
 
     def __call__(self, dy: Array) -> Array:
         np.matmul(self.weight, dy.reshape(len(dy), -1), self.shares.reshape(len(self.weight), -1))
@@ -112,9 +120,11 @@ class Scatter:
 
 def _input_gradient(layer: Convolution, site: Site) -> Correlation | Scatter:
     """The cheaper way: copying the patches of dy (with stride 1 and margins below the size), or adding up those of x."""
-    fits = all(m < s for side in layer.margins(site.input_shape) for m, s in zip(side, layer.span, strict=True))
+    rank = len(site.input_shape) - 1
+    fits = all(m < s for side in layer.margins(site.input_shape) for m, s in zip(side, layer.span(rank), strict=True))
     cheaper = layer.features <= ADDING_TO_COPYING * site.input_shape[0]
-    return Correlation(layer, site) if pair(layer.stride) == (1, 1) and fits and cheaper else Scatter(layer, site)
+    dense = set(extents(layer.stride, rank)) == {1}
+    return Correlation(layer, site) if dense and fits and cheaper else Scatter(layer, site)
 
 
 @operation.register

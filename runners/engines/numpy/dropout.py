@@ -18,7 +18,7 @@ class DropoutOperation(Operation):
         self.y = site.y
         self.overwrites_input = self.y.flags.c_contiguous
         self.input = self.y if self.overwrites_input else site.empty(site.input_shape)
-        whole = (site.input_shape[0], 1, 1, site.n)
+        whole = (site.input_shape[0], *(1 for _ in site.input_shape[1:]), site.n)
         self.uniform = np.empty(whole if isinstance(layer, SpatialDropout) else self.y.shape, np.float32)
         self.mask = np.empty(self.uniform.shape, self.y.dtype)
         self.dx = np.empty(self.y.shape, self.y.dtype) if site.wants_dx else None

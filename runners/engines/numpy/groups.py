@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from convspec.base import pair
+from convspec.base import extents
 from convspec.layers.convolution import Convolution
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site
@@ -17,10 +17,11 @@ class GroupedConvolution(Operation):
     """One matrix product a group: its features (features of it, values of a patch) with the patches (values, positions)."""
 
     def __init__(self, layer: Convolution, site: Site) -> None:
-        size, dilation = pair(layer.size), pair(layer.dilation)
+        rank = len(site.input_shape) - 1
+        size, stride, dilation = (extents(one, rank) for one in (layer.size, layer.stride, layer.dilation))
         channels, groups = site.input_shape[0], layer.groups
         self.outer, self.input = padded((*site.input_shape, site.n), layer.margins(site.input_shape), site.values.dtype)
-        self.seen = patches(self.outer, size, pair(layer.stride), dilation)
+        self.seen = patches(self.outer, size, stride, dilation)
         self.copies = site.empty(self.seen.shape[:-1])
         self.matrices = self.copies.reshape(groups, channels // groups * prod(size), -1)
         lines = self.matrices.shape[1]
@@ -36,7 +37,7 @@ class GroupedConvolution(Operation):
                 (*site.input_shape, site.n), layer.margins(site.input_shape), site.values.dtype
             )
             self.shares = site.empty(self.seen.shape[:-1])
-            self.targets = patches(self.around, size, pair(layer.stride), dilation)
+            self.targets = patches(self.around, size, stride, dilation)
 
     def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
         self.take(x)
@@ -45,7 +46,7 @@ class GroupedConvolution(Operation):
         if self.divisor != 1:
             np.divide(self.product, self.divisor, self.product)
         if self.has_bias:
-            np.add(self.product, self.values[-1][:, np.newaxis, np.newaxis, np.newaxis], self.product)
+            np.add(self.product, self.values[-1].reshape(-1, *[1] * (self.product.ndim - 1)), self.product)
         np.copyto(self.y, self.product)
         return self.y, self.backward
 
@@ -58,8 +59,9 @@ class GroupedConvolution(Operation):
             return None
         np.matmul(self.weight, scaled, self.shares.reshape(self.matrices.shape))
         self.around.fill(0)
-        for i, j in np.ndindex(*self.seen.shape[1:3]):
-            np.add(self.targets[:, i, j], self.shares[:, i, j], self.targets[:, i, j])
+        for place in np.ndindex(*self.seen.shape[1 : self.seen.ndim // 2]):
+            at = (slice(None), *place)
+            np.add(self.targets[at], self.shares[at], self.targets[at])
         return self.dx
 
     def fill_gradient(self, dy: Array, scaled: Array, gradient: Array) -> None:
@@ -68,4 +70,4 @@ class GroupedConvolution(Operation):
         products = np.matmul(self.matrices, scaled.transpose(0, 2, 1))
         np.copyto(gradient[:lines].reshape(lines, *self.in_groups[:2]), products.transpose(1, 0, 2))
         if self.has_bias:
-            np.sum(dy, axis=(1, 2, 3), out=gradient[-1])
+            np.sum(dy, axis=tuple(range(1, dy.ndim)), out=gradient[-1])

@@ -1,6 +1,6 @@
 """What the engine asks of a layer kind: an operation made for one place in a network.
 
-Inside the engine the examples of a batch stand last: pictures are (channels, height, width, n), flat lists are (values, n). So
+Inside the engine the examples of a batch stand last: pictures are (channels, *extents, n), flat lists are (values, n). So
 the parameters of a layer are one matrix that multiplies the columns of another, neighbouring numbers are processed together, and
 a picture is flattened by looking at it differently. An operation owns its arrays and fills them anew each time; nothing is kept
 from one batch to the next.

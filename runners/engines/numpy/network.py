@@ -132,7 +132,7 @@ class Network:
         """The votes (classes, n) for one part of a batch in training, and the ways back of the chain that computed them."""
         chain = self._chain(worker, len(pictures), training=True)
         draw_here = None if draw is None else lambda name: draw(name, index)
-        return chain, *chain.forward(pictures.transpose(1, 2, 3, 0), draw_here)
+        return chain, *chain.forward(_examples_last(pictures, len(pictures)), draw_here)
 
     def _chain(self, worker: int, n: int, *, training: bool) -> Chain:
         key = (worker, n, training)
@@ -162,7 +162,7 @@ class Network:
 
 
 def _examples_last(pictures: Array, n: int) -> Array:
-    """Pictures (up to n, channels, height, width) as (channels, height, width, n)."""
+    """Pictures (up to n, channels, *extents) as (channels, *extents, n)."""
     if len(pictures) < n:
         pictures = np.concatenate([pictures, np.zeros((n - len(pictures), *pictures.shape[1:]), pictures.dtype)])
-    return pictures.transpose(1, 2, 3, 0)
+    return pictures.transpose(*range(1, pictures.ndim), 0)

@@ -23,7 +23,7 @@ FEWEST_COLUMNS = 64
 WIDE_COLUMNS = 512
 """Columns of a block where a small product is out of reach or does not help: enough work for a call, and still in the cache."""
 
-Pair = tuple[int, int]
+Extents = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -42,23 +42,25 @@ class Block:
         return self.matrix
 
 
-def padded(shape: Sequence[int], margins: tuple[Pair, Pair], dtype: DTypeLike) -> tuple[Array, Array]:
-    """A picture (channels, height, width, n) with zeros around it, and the part within those margins."""
-    (top, left), (bottom, right) = margins
-    channels, height, width, n = shape
-    outer = aligned((channels, top + height + bottom, left + width + right, n), dtype, fill=0)
-    return outer, outer[:, top : top + height, left : left + width]
+def padded(
+    shape: Sequence[int], margins: tuple[Extents, Extents], dtype: DTypeLike, *, fill: float = 0
+) -> tuple[Array, Array]:
+    """A picture (channels, *extents, n) with zeros around it, or another number, and the part within those margins."""
+    channels, *extents, n = shape
+    sides = list(zip(*margins, extents, strict=True))
+    outer = aligned((channels, *(before + inside + after for before, after, inside in sides), n), dtype, fill=fill)
+    return outer, outer[(slice(None), *(slice(before, before + inside) for before, _, inside in sides))]
 
 
-def patches(picture: Array, size: Pair, stride: Pair, dilation: Pair) -> Array:
-    """Every patch of a picture (channels, height, width, n), as a view (channels, *size, rows, columns, n)."""
-    channels, height, width, n = picture.shape
-    rows = (height - (size[0] - 1) * dilation[0] - 1) // stride[0] + 1
-    columns = (width - (size[1] - 1) * dilation[1] - 1) // stride[1] + 1
-    along_c, along_h, along_w, along_n = picture.strides
-    within = along_h * dilation[0], along_w * dilation[1]
-    strides = (along_c, *within, along_h * stride[0], along_w * stride[1], along_n)
-    return as_strided(picture, (channels, *size, rows, columns, n), strides)
+def patches(picture: Array, size: Extents, stride: Extents, dilation: Extents) -> Array:
+    """Every patch of a picture (channels, *extents, n), as a view (channels, *size, *positions, n)."""
+    channels, *extents, n = picture.shape
+    along_c, *along, along_n = picture.strides
+    each = list(zip(extents, size, stride, dilation, strict=True))
+    positions = [(extent - (wide - 1) * gap - 1) // step + 1 for extent, wide, step, gap in each]
+    within = [stretch * gap for stretch, gap in zip(along, dilation, strict=True)]
+    between = [stretch * step for stretch, step in zip(along, stride, strict=True)]
+    return as_strided(picture, (channels, *size, *positions, n), (along_c, *within, *between, along_n))
 
 
 def narrow_columns(lines: int, rows: int) -> int:
@@ -68,37 +70,39 @@ def narrow_columns(lines: int, rows: int) -> int:
 
 
 class PatchMatrix:
-    """The matrix (values of a patch, columns) of patches seen as (3 axes of a patch, rows, columns, n), in blocks of about as
-    many `columns` as asked.
+    """The matrix (values of a patch, columns) of patches seen as (channels, *size, *positions, n), whose first axes may stand in
+    another order, in blocks of about as many `columns` as asked.
 
     `constant` adds a row of that number below. To `keep` the matrix makes it available as a `whole`; otherwise the blocks
     share their memory, so that each has to be used before the next one is filled.
     """
 
     def __init__(self, seen: Array, columns: int, *, constant: float | None = None, keep: bool = False) -> None:
-        *patch, high, wide, n = seen.shape
-        values = prod(patch)
-        cuts = _rectangles(high, wide, max(1, columns // n))
-        largest = max(prod(seen[:, :, :, rows, across].shape[3:]) for rows, across in cuts)
-        memory = aligned((values + (constant is not None), high * wide * n if keep else largest), seen.dtype)
+        axes = seen.ndim // 2  # of a patch
+        values, positions, n = prod(seen.shape[:axes]), seen.shape[axes:-1], seen.shape[-1]
+        cuts = [(slice(None),) * axes + box for box in _boxes(positions, max(1, columns // n))]
+        largest = max(prod(seen[cut].shape[axes:]) for cut in cuts)
+        memory = aligned((values + (constant is not None), prod(positions) * n if keep else largest), seen.dtype)
         if constant is not None:
             memory[values] = constant
         self.whole = memory if keep else None
         self.blocks: list[Block] = []
         place = 0
-        for rows, across in cuts:
-            part = seen[:, :, :, rows, across]
-            span = slice(place, place + prod(part.shape[3:]))
+        for cut in cuts:
+            part = seen[cut]
+            span = slice(place, place + prod(part.shape[axes:]))
             matrix = memory[:, span] if keep else memory[:, : span.stop - span.start]
             self.blocks.append(Block(span, part, matrix[:values].reshape(part.shape), matrix))
             place = span.stop
 
 
-def _rectangles(rows: int, columns: int, most: int) -> list[tuple[slice, slice]]:
+def _boxes(positions: Extents, most: int) -> list[tuple[slice, ...]]:
     """Positions in reading order, cut into whole rows if at least one has no more than `most`, otherwise into parts of rows."""
-    if columns <= most:
-        return [(part, slice(None)) for part in _cut(rows, most // columns)]
-    return [(slice(row, row + 1), part) for row in range(rows) for part in _cut(columns, most)]
+    length, *inner = positions
+    if not inner or prod(inner) <= most:
+        everything = (slice(None),) * len(inner)
+        return [(part, *everything) for part in _cut(length, most // prod(inner))]
+    return [(slice(row, row + 1), *box) for row in range(length) for box in _boxes(tuple(inner), most)]
 
 
 def _cut(length: int, most: int) -> list[slice]:

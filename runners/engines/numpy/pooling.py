@@ -1,18 +1,20 @@
-"""Pooling: windows are reduced along each row first, then the results along the columns."""
+"""Pooling: windows are reduced along each row first, then the results along the other dimensions, one after the other."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import reduce
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convspec.base import Shape, pair
+from convspec.base import Shape, extents
 from convspec.layers.pooling import GlobalPooling, Pooling
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
+from runners.engines.numpy.patches import padded
 
 
 class Reduction(ABC):
@@ -110,48 +112,59 @@ class Total(Reduction):
 
 
 class PoolingOperation(Operation):
-    """y (channels, rows, columns, n) from x (channels, height, width, n)."""
+    """y (channels, *positions, n) from x (channels, *extents, n). What lies beyond x is 0 for a sum and below everything for a
+    maximum."""
 
     def __init__(self, layer: Pooling, site: Site) -> None:
-        channels, height, _ = site.input_shape
-        with_dx = site.training and site.wants_dx
-        self.input, self.y = site.empty(site.input_shape), site.y
-        between = (channels, height, site.output_shape[2])
-        rows = site.empty(between)
-        self.dx, self.drows = (site.zeros(s) if with_dx else None for s in (site.input_shape, between))
-        reduction = Maximum if layer.reduce == "max" else Total
-        window, stride = pair(layer.window), pair(layer.stride)
-        self.along_rows = reduction(self.input, rows, self.dx, axis=2, window=window[1], stride=stride[1])
-        self.along_columns = reduction(rows, self.y, self.drows, axis=1, window=window[0], stride=stride[0])
-        covered = _covered(layer, site.input_shape, site.output_shape).astype(site.values.dtype)
+        with_dx, dtype = site.training and site.wants_dx, site.values.dtype
+        shape, margins = (*site.input_shape, site.n), layer.margins(site.input_shape)
+        reduction, beyond = (Maximum, -np.inf) if layer.reduce == "max" else (Total, 0)
+        x, self.input = padded(shape, margins, dtype, fill=beyond)
+        dx: Array | None = None
+        self.dx: Array | None = None
+        if with_dx:
+            dx, self.dx = padded(shape, margins, dtype)
+        self.y, rank = site.y, len(site.input_shape) - 1
+        windows, strides = extents(layer.window, rank), extents(layer.stride, rank)
+        self.reductions: list[Reduction] = []
+        for axis in range(rank, 0, -1):
+            between = (*x.shape[:axis], site.output_shape[axis], *x.shape[axis + 1 : -1])
+            y = self.y if axis == 1 else site.empty(between)
+            self.reductions.append(reduction(x, y, dx, axis=axis, window=windows[axis - 1], stride=strides[axis - 1]))
+            x, dx = y, site.zeros(between) if with_dx else None
+        covered = _covered(layer, site.input_shape, site.output_shape).astype(dtype)
         self.covered = covered if layer.reduce == "average" else None
 
     def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
         self.take(x)
-        self.along_rows.forward()
-        self.along_columns.forward()
+        for reduction in self.reductions:
+            reduction.forward()
         if self.covered is not None:
             np.divide(self.y, self.covered, self.y)
         return self.y, self.backward
 
     def backward(self, dy: Array, gradient: Array | None) -> Array | None:
-        if self.dx is None or self.drows is None:
+        if self.dx is None:
             return None
-        self.along_columns.backward(dy if self.covered is None else dy / self.covered)
-        self.along_rows.backward(self.drows)
+        dy = dy if self.covered is None else dy / self.covered
+        for reduction in reversed(self.reductions):
+            reduction.backward(dy)
+            assert reduction.dx is not None
+            dy = reduction.dx
         return self.dx
 
 
 class GlobalAverage(Operation):
-    """y (channels, 1, 1, n) from x (channels, height, width, n)."""
+    """y (channels, 1, ..., n) from x (channels, *extents, n)."""
 
     def __init__(self, site: Site) -> None:
         self.input, self.y = site.empty(site.input_shape), site.y
+        self.axes = tuple(range(1, len(site.input_shape)))
         self.pixels = prod(site.input_shape[1:])
         self.dx = site.empty(site.input_shape) if site.training and site.wants_dx else None
 
     def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
-        np.sum(x, axis=(1, 2), out=self.y[:, 0, 0])
+        np.sum(x, axis=self.axes, keepdims=True, out=self.y)
         np.divide(self.y, self.pixels, self.y)
         return self.y, self.backward
 
@@ -160,14 +173,16 @@ class GlobalAverage(Operation):
 
 
 def _covered(layer: Pooling, input_shape: Shape, output_shape: Shape) -> NDArray[np.integer[Any]]:
-    """How many pixels each window really covers: (rows, columns, 1)."""
-    rows, columns = (
-        np.minimum(np.arange(windows) * stride + window, extent) - np.arange(windows) * stride
-        for windows, stride, window, extent in zip(
-            output_shape[1:], pair(layer.stride), pair(layer.window), input_shape[1:], strict=True
-        )
-    )
-    return np.multiply.outer(rows, columns)[:, :, np.newaxis]
+    """How many pixels each window really covers: (*positions, 1)."""
+    rank, (margins, _) = len(input_shape) - 1, layer.margins(input_shape)
+    windows, strides = extents(layer.window, rank), extents(layer.stride, rank)
+    sides = []
+    for count, stride, window, extent, before in zip(
+        output_shape[1:], strides, windows, input_shape[1:], margins, strict=True
+    ):
+        start = np.arange(count) * stride - before
+        sides.append(np.minimum(start + window, extent) - np.maximum(start, 0))
+    return reduce(np.multiply.outer, sides)[..., np.newaxis]
 
 
 @operation.register
@@ -179,5 +194,4 @@ def _(layer: Pooling, site: Site) -> Operation:
 def _(layer: GlobalPooling, site: Site) -> Operation:
     if layer.reduce == "average":
         return GlobalAverage(site)
-    extent = (site.input_shape[1], site.input_shape[2])
-    return PoolingOperation(Pooling(window=extent, stride=extent), site)
+    return PoolingOperation(Pooling(window=site.input_shape[1:], stride=site.input_shape[1:]), site)

@@ -44,7 +44,7 @@ def use_threads(threads: int) -> None:
 
 def channels_last(memory: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
     """A view (k, channels, ...) of consecutive memory; where it is faster, the channels of a picture stand last in it."""
-    if len(shape) < 4 or device.type == "mps":
+    if len(shape) != 4 or device.type == "mps":
         return memory.view(*shape)
     k, channels, *extents = shape
     return memory.view(k, *extents, channels).movedim(-1, 1)

@@ -10,6 +10,7 @@ from runners.engines.torch.layer import Operation, Site, operation
 def _(layer: Dropout, site: Site) -> Operation:
     if not site.training or layer.rate == 0:
         return lambda x, uniform: x
-    drawn = (site.input_shape[0], 1, 1) if isinstance(layer, SpatialDropout) else site.input_shape
+    whole = (site.input_shape[0], *(1 for _ in site.input_shape[1:]))
+    drawn = whole if isinstance(layer, SpatialDropout) else site.input_shape
     scale = 1 / (1 - layer.rate)
     return lambda x, uniform: x * (uniform(site.name, drawn) >= layer.rate) * scale

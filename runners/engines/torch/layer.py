@@ -1,7 +1,7 @@
 """What the engine asks of a layer kind: a function from input to output, made for one place in a network.
 
-Tensors are (n, channels, height, width) or (n, values), as they are in public; pictures lie in memory with their channels last
-where `device.channels_last` says so. The way back is PyTorch's.
+Tensors are (n, channels, *extents) or (n, values), as they are in public; pictures lie in memory with their channels last where
+`device.channels_last` says so. The way back is PyTorch's.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ def in_turn(operations: Sequence[Operation]) -> Operation:
         return x
 
     return all_of_them
+
+
+def sides_of(before: Sequence[int], after: Sequence[int]) -> tuple[int, ...]:
+    """Margins in the order in which PyTorch pads: before and after the last dimension, then those of the one before it."""
+    return tuple(margin for pair in reversed(list(zip(before, after, strict=True))) for margin in pair)
 
 
 @dataclass(frozen=True)

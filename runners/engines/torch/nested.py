@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from convspec.layers.nested import Branches, Residual
+from runners.engines.torch.convolution import CONVOLVE
 from runners.engines.torch.layer import Operation, Site, Uniform, operation
 
 
@@ -20,7 +21,7 @@ def _(layer: Residual, site: Site) -> Operation:
     def shortcut(x: Tensor) -> Tensor:
         if weight is None:
             return x
-        return functional.conv2d(x, weight, None, strides) if strides else functional.linear(x, weight)
+        return CONVOLVE[len(strides)](x, weight, None, strides) if strides else functional.linear(x, weight)
 
     return lambda x, uniform: stack(x, uniform) + shortcut(x)
 

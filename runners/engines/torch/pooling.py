@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
 from torch.nn import functional
 
-from convspec.base import pair
+from convspec.base import extents
 from convspec.layers.pooling import GlobalPooling, Pooling
-from runners.engines.torch.layer import Operation, Site, operation
+from runners.engines.torch.layer import Operation, Site, Uniform, operation, sides_of
+
+Pool = Callable[..., Tensor]
+LARGEST: dict[int, Pool] = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}
+MEAN: dict[int, Pool] = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
+"""By the number of dimensions."""
 
 
 @operation.register
 def _(layer: Pooling, site: Site) -> Operation:
-    pool = functional.max_pool2d if layer.reduce == "max" else functional.avg_pool2d
-    window, stride, keep = pair(layer.window), pair(layer.stride), layer.edge == "keep"
-    return lambda x, uniform: pool(x, window, stride, ceil_mode=keep)
+    rank, keep = len(site.input_shape) - 1, layer.edge == "keep"
+    window, stride = extents(layer.window, rank), extents(layer.stride, rank)
+    before, after = layer.margins(site.input_shape)
+    if before != after:
+        return _uneven(layer, site)
+    if layer.reduce == "max":
+        return lambda x, uniform: LARGEST[rank](x, window, stride, before, ceil_mode=keep)
+    return lambda x, uniform: MEAN[rank](x, window, stride, before, keep, count_include_pad=False)
+
+
+def _uneven(layer: Pooling, site: Site) -> Operation:
+    """Margins that differ between the sides, as `same` may have them: what is beyond x is put there, and all windows fit."""
+    rank = len(site.input_shape) - 1
+    window, stride = extents(layer.window, rank), extents(layer.stride, rank)
+    around = sides_of(*layer.margins(site.input_shape))
+    if layer.reduce == "max":
+        return lambda x, uniform: LARGEST[rank](functional.pad(x, around, value=float("-inf")), window, stride)
+
+    def average(x: Tensor, uniform: Uniform) -> Tensor:
+        inside = functional.pad(torch.ones((1, 1, *x.shape[2:]), dtype=x.dtype, device=x.device), around)
+        return MEAN[rank](functional.pad(x, around), window, stride) / MEAN[rank](inside, window, stride)
+
+    return average
 
 
 @operation.register
 def _(layer: GlobalPooling, site: Site) -> Operation:
+    axes = tuple(range(2, len(site.input_shape) + 1))
     if layer.reduce == "max":
-        return lambda x, uniform: functional.max_pool2d(x, site.input_shape[1:])
-    return lambda x, uniform: x.mean((2, 3), keepdim=True)
+        return lambda x, uniform: LARGEST[len(axes)](x, site.input_shape[1:])
+    return lambda x, uniform: x.mean(axes, keepdim=True)
