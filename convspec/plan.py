@@ -220,13 +220,15 @@ def _plan_layer(one: Placed, seen: _Seen, stacks: Sequence[tuple[LayerPlan, ...]
 def _through(seen: _Seen, reach: Reach, output: Shape) -> tuple[Sight, ...]:
     """What the values of a layer see, by what they see of its input."""
     if reach.everything:
-        return tuple(sight.of_everything() for sight in seen.sights)
+        counts = output[1:] or (None,) * len(seen.sights)
+        return tuple(sight.of_everything(count) for sight, count in zip(seen.sights, counts, strict=True))
     if not reach.window:
         return seen.sights
-    sides = zip(seen.sights, output[1:], reach.window, reach.stride, reach.before, strict=True)
+    gaps = reach.gaps or (1,) * len(seen.sights)
+    sides = zip(seen.sights, output[1:], reach.window, reach.stride, reach.before, gaps, strict=True)
     return tuple(
-        sight.through(count, window=window, stride=stride, before=before)
-        for sight, count, window, stride, before in sides
+        sight.through(count, window=window, stride=stride, before=before, gap=gap)
+        for sight, count, window, stride, before, gap in sides
     )
 
 

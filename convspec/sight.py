@@ -5,64 +5,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+NEVER, BEFORE = 1 << 60, -1
+"""The first and the last pixel of a value that sees padding alone: they do not count in a minimum and a maximum."""
+
 
 class Sight(NamedTuple):
-    """What `values` values side by side see: value i the `field` pixels from `first` + i * `stride` on, as far as they lie from
-    `low` up to but not including `high`. What lies beyond is padding, or pixels that a layer before leaves out.
+    """What values side by side see: the one at place i the pixels from `first[i]` to `last[i]`, which may have gaps between
+    them. Places are about `stride` pixels apart.
 
-    Values of different channels at one place count as one: it sees what any of them sees. Exact but at edges of a feature with
-    gaps or wholly in the padding, and of ways that join at different strides: there a value may see less.
+    Values of different channels at one place count as one: it sees what any of them sees. The places of a flat list are those of
+    the picture that it comes from.
     """
 
-    values: int
-    first: int
+    first: tuple[int, ...]
+    last: tuple[int, ...]
     stride: int
-    field: int
-    low: int
-    high: int
 
-    def through(self, values: int, *, window: int, stride: int, before: int) -> Sight:
-        """What `values` values see whose windows over these are `stride` apart, the first beginning `before` ahead of them."""
-        begin = self.first - before * self.stride
-        field = self.field + (window - 1) * self.stride
-        return Sight(values, begin, self.stride * stride, field, self.low, self.high)._trimmed()
+    def through(self, values: int, *, window: int, stride: int, before: int, gap: int) -> Sight:
+        """What `values` values see whose windows over these are `stride` apart, the first beginning `before` ahead of them; a
+        window looks at every `gap`-th of the places that it covers."""
+        windows = [
+            slice(begin if begin >= 0 else begin % gap, max(0, begin + window), gap)
+            for begin in range(-before, values * stride - before, stride)
+        ]
+        first = tuple(min(self.first[places], default=NEVER) for places in windows)
+        last = tuple(max(self.last[places], default=BEFORE) for places in windows)
+        return Sight(first, last, self.stride * stride)
 
-    def _trimmed(self) -> Sight:
-        """The same with `low` and `high` where what the values see really begins and ends: strides leave pixels out."""
-        last = self.first + self.field - 1
-        begin = max(0, -((last - self.low) // self.stride))
-        end = min(self.values - 1, (self.high - 1 - self.first) // self.stride)
-        low = max(self.low, self.first + begin * self.stride)
-        return self._replace(low=low, high=min(self.high, self.first + end * self.stride + self.field))
-
-    def of_everything(self) -> Sight:
-        """What as many values see that each see all of these."""
-        return self.through(self.values, window=2 * self.values - 1, stride=1, before=self.values - 1)
+    def of_everything(self, values: int | None = None) -> Sight:
+        """What so many values see, or as many as these, that each see all of these."""
+        count = len(self.first) if values is None else values
+        return Sight((min(self.first),) * count, (max(self.last),) * count, self.stride)
 
     @property
     def pixels(self) -> int:
         """The most pixels that one value sees, from its first to its last."""
-        # Where the edges no longer cut, or cut least: the spans grow up to there, and shrink from there on.
-        uncut = (-(-(self.low - self.first) // self.stride), (self.high - self.field - self.first) // self.stride)
-        places = {min(max(place + step, 0), self.values - 1) for place in uncut for step in (-1, 0, 1)}
-        return max(len(self.at(place)) for place in places)
+        return max(max(0, last - first + 1) for first, last in zip(self.first, self.last, strict=True))
 
     def at(self, place: int) -> range:
         """The pixels from the first to the last that the value at this place sees; none where it sees padding alone."""
-        begin = self.first + place * self.stride
-        return range(max(begin, self.low), min(begin + self.field, self.high))
+        return range(self.first[place], self.last[place] + 1) if self.last[place] >= 0 else range(0)
 
 
 def whole(extent: int) -> Sight:
     """What the pixels themselves see."""
-    return Sight(extent, 0, 1, 1, 0, extent)
+    return Sight(tuple(range(extent)), tuple(range(extent)), 1)
 
 
 def together(ways: Sequence[Sight]) -> Sight:
-    """What values see that are made of those at the same place of several ways. Ways that go at another stride than the one
-    with the largest field count only as far as they see more at the first place."""
-    widest = max(ways, key=lambda way: way.field)
-    first = min(way.first for way in ways)
-    field = max(way.first + way.field for way in ways) - first
-    low, high = min(way.low for way in ways), max(way.high for way in ways)
-    return Sight(max(way.values for way in ways), first, widest.stride, field, low, high)
+    """What values see that are made of those at the same place of several ways."""
+    widest = max(ways, key=lambda way: way.pixels)
+    if len({len(way.first) for way in ways}) > 1:  # flat lists, whose places are those of different pictures
+        return Sight((min(min(way.first) for way in ways),), (max(max(way.last) for way in ways),), widest.stride)
+    first = tuple(map(min, *(way.first for way in ways))) if len(ways) > 1 else widest.first
+    last = tuple(map(max, *(way.last for way in ways))) if len(ways) > 1 else widest.last
+    return Sight(first, last, widest.stride)

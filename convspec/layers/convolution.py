@@ -142,4 +142,6 @@ class Convolution(WeightedLayer):
 
     def reach(self, shape: Shape) -> Reach:
         rank = len(shape) - 1
-        return Reach(self.span(rank), extents(self.stride, rank), self.margins(shape)[0])
+        return Reach(
+            self.span(rank), extents(self.stride, rank), self.margins(shape)[0], gaps=extents(self.dilation, rank)
+        )

@@ -58,6 +58,8 @@ class Reach(NamedTuple):
     window: tuple[int, ...] = ()
     stride: tuple[int, ...] = ()
     before: tuple[int, ...] = ()
+    gaps: tuple[int, ...] = ()
+    """How far apart the values are that a window looks at; nothing: it looks at all that it covers."""
     everything: bool = False
     """Whether each output sees all of the input, whatever the rest says."""
 
