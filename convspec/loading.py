@@ -41,7 +41,11 @@ def load(file: str | Path, settings: Sequence[str] = ()) -> Loaded:
 
 def load_text(text: str, file: str, *, folder: Path, settings: Sequence[str] = ()) -> Loaded:
     """The same for a text at hand; `file` is what messages call it."""
-    tree = _apply(settings, parse(text, file))
+    return check_tree(_apply(settings, parse(text, file)), file, folder=folder)
+
+
+def check_tree(tree: Node, file: str, *, folder: Path) -> Loaded:
+    """The same for values that are read already, with their places."""
     places = Places(tree)
     if not isinstance(places.plain, Mapping):
         raise PipelineError([_no_mapping(places)])
