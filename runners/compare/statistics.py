@@ -29,9 +29,9 @@ class Row:
     """One architecture: its values over seeds, and how it stands to the best.
 
     `sd` is that of a sample; `interval` holds the true mean with the probability of the level (Student's t); both are None for a
-    single seed. `difference`, `p` (Holm), `p_alone` (not corrected), `effect` (Cohen's d) and `test` are those against the best, None or
-    "none" where there is no test. `group` counts from 1: an architecture that cannot be told from the best of a group is in it.
-    `needed` is the number of seeds that would tell it from the best of its group in 80 % of experiments.
+    single seed. `difference`, `p` (Holm), `p_alone` (not corrected), `effect` (Cohen's d) and `test` are those against the
+    best, None or "none" where there is no test. `group` counts from 1: an architecture that cannot be told from the best of a
+    group is in it. `needed` is the number of seeds that would tell it from that one in 80 % of experiments.
     """
 
     name: str

@@ -24,8 +24,8 @@ class Standing(Protocol):
 def verdict(row: Standing, best: str, *, group: Sequence[str], is_same: bool) -> str:
     """What can be said of an architecture against the best one, and against the best of its group.
 
-    `group` holds the names of its group, the best first, and is empty where nothing was tested; `is_same` says that no seed tells it
-    from that best one.
+    `group` holds the names of its group, the best first, and is empty where nothing was tested; `is_same` says that no seed
+    tells it from that best one.
     """
     if not group:
         return "one seed: no test" if row.count == 1 else ""
