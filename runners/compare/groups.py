@@ -26,8 +26,8 @@ class Grouped(NamedTuple):
 
 
 def grouped(runs: Sequence[Found]) -> Grouped:
-    """Runs in groups that are called by their tag `convspec.architecture`, where they have one, and by the settings in which groups
-    differ, where that does not tell them apart. Of several runs with one seed, the last that finished counts.
+    """Runs in groups, called by their tag `convspec.architecture` where they have one, and by the settings in which groups differ
+    where that does not tell them apart. Of several runs with one seed, the last that finished counts.
     """
     trained = [run for run in runs if run.tags.get("convspec.kind") not in PARENTS]
     over = [run for run in trained if run.status not in _UNFINISHED]

@@ -67,7 +67,7 @@ def _of_file(reader: Reader, file: str) -> Sequence[Found]:
     experiment, architectures = (tree.child(key) for key in ("experiment", "architectures"))
     if experiment is None or not isinstance(experiment.value, str):
         raise UserError(f"{file} names no experiment.", hint=f"`convspec check {file}` says what else is wrong.")
-    runs = reader.select("experiment", experiment.value)
+    runs: Sequence[Found] = reader.select("experiment", experiment.value)
     if architectures is not None and isinstance(architectures.value, dict):
         runs = _of_architectures(runs, set(architectures.value))
     if not runs:
