@@ -24,11 +24,11 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, time
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from runners.tracking import store
 
+ROOT = Path(__file__).parent.parent
 MAIN = "from runners.cli.entry import main; main()"
 EPOCHS = 10
 EXPERIMENT = "many"

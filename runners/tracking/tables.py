@@ -79,8 +79,10 @@ def select(ask: Query, by: By, value: str) -> list[Found]:
     return sorted(found.values(), key=lambda run: (run.started_ms, run.run_id))
 
 
-_KEYS = ("architecture", "seed", "kind", "parameters", "multiply_adds", "reason")
-_TAGS = f"x.key IN ('mlflow.parentRunId', {', '.join(f"'convspec.{key}'" for key in _KEYS)})"
+_KEYS = ["mlflow.parentRunId"] + [
+    f"convspec.{key}" for key in ("architecture", "seed", "kind", "parameters", "multiply_adds", "reason")
+]
+_TAGS = "x.key IN ({})".format(", ".join(f"'{key}'" for key in _KEYS))
 
 
 def _differing(chosen: str) -> str:

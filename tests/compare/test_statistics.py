@@ -137,7 +137,7 @@ def test_groups_are_told_in_words() -> None:
     seeds = {each.name: each.needed for each in comparison.rows}
     p = {each.name: each.p for each in comparison.rows}
     assert [each.words for each in comparison.rows] == [
-        "not told from near",
+        "the best, not distinguishable from near",
         f"not distinguishable from a at these seeds (about {seeds['near']} seeds would be needed)",
         f"worse than a (p = {p['c2']:.4f})",
         f"worse than a (p = {p['c']:.4f}); "
