@@ -81,6 +81,7 @@ AT_ONCE = {
     "check": ["check", "digits"],
     "check of a wrong file": ["check", str(ROOT / "tests" / "convspec" / "wrong" / "words_of_keras.yaml")],
     "show": ["show", "digits"],
+    "diff": ["diff", "digits", "lenet_5"],
     "schema": ["schema"],
     "list": ["list", "--help"],
     "new": ["new", "mine.yaml"],
