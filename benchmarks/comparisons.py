@@ -13,6 +13,7 @@ import argparse
 import os
 import platform
 import random
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -100,16 +101,22 @@ def write(path: Path, rows: dict[str, list[tuple[object, ...]]]) -> None:
         opened.commit()
 
 
-def measure(folder: Path, rounds: int) -> float:
-    """Median seconds of the command."""
+def measure(folder: Path, rounds: int) -> tuple[float, float]:
+    """Median seconds of the command, and of processor time in it, which other work on the machine changes less."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    taken = []
+    taken, used = [], []
     for _ in range(rounds):
-        began = perf_counter()
+        began, before = perf_counter(), processor_seconds()
         command = [sys.executable, "-P", "-c", MAIN, "compare", EXPERIMENT]
         subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)
         taken.append(perf_counter() - began)
-    return median(taken)
+        used.append(processor_seconds() - before)
+    return median(taken), median(used)
+
+
+def processor_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def searched(uri: str) -> float:
@@ -151,8 +158,8 @@ def main() -> None:
                 "tag" if tagged else "settings",
                 f"{size:.0f} MB",
             ]
-            row.append(f"{measure(folder, given.rounds):.2f} s")
-            print(f"| {' | '.join(row)} | {searched(uri):.1f} s |", flush=True)
+            taken, used = measure(folder, given.rounds)
+            print(f"| {' | '.join(row)} | {taken:.2f} s | {used:.2f} s | {searched(uri):.1f} s |", flush=True)
 
 
 if __name__ == "__main__":

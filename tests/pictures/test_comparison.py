@@ -67,6 +67,8 @@ def test_the_front_is_marked_and_named(tmp_path: Path, drawn: Drawn) -> None:
         beaten, front = axes.lines[:2]
         assert len(front.get_xdata()) == len(told.fronts[cost])
         assert len(beaten.get_xdata()) == 5 - len(told.fronts[cost])
+        low, high = axes.get_xlim()
+        assert all(low < x < high for line in (beaten, front) for x in line.get_xdata())
     assert set(told.fronts["parameters"]) <= set(words(drawn))
 
 
