@@ -143,9 +143,16 @@ def main() -> None:
         f"{platform.platform()}, {os.cpu_count()} processors, Python {platform.python_version()}, MLflow {mlflow.__version__}"
     )
     print(f"{runs:,} runs; medians of {given.rounds} commands.\n")
-    print(
-        "| architectures | seeds | told apart by | file | convspec compare | MLflow's search_runs |\n|---|---|---|---|---|---|"
+    head = (
+        "architectures",
+        "seeds",
+        "told apart by",
+        "file",
+        "convspec compare",
+        "of it processor",
+        "MLflow's search_runs",
     )
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for architectures, tagged in ((20, True), (100, True), (1000, True), (1000, False), (runs, False)):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
