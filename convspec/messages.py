@@ -90,6 +90,9 @@ def _spec_at(loc: _Loc, top: type[Spec]) -> type[Spec]:
 def _problem(error: ErrorDetails, places: Places, top: type[Spec]) -> Problem:
     loc, context = error["loc"], error.get("ctx") or {}
     location = places.walk(loc)
+    if loc and loc[-1] == "[key]":
+        rule = _rule(error["type"], context) or error["msg"].rstrip(".")
+        return places.problem(location, f"{rule}. Got {shown(location[-1])}.", "Choose another name.", at_key=True)
     match error["type"]:
         case "extra_forbidden":
             hint = did_you_mean(str(location[-1]), _spec_at(loc[:-1], top).key_names(), what="Keys here")

@@ -108,6 +108,11 @@ class Spec:
         return schema
 
     @classmethod
+    def json_schema_rules(cls) -> Mapping[str, Any]:
+        """What a JSON Schema says besides the fields."""
+        return {}
+
+    @classmethod
     def key_names(cls) -> tuple[str, ...]:
         """What the fields are called in a file."""
         return tuple(field.alias or name for name, field in cls.fields().items())

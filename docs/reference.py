@@ -18,6 +18,7 @@ from convspec.pipeline import Pipeline
 from convspec.schedules import Schedule, WarmUp
 from convspec.spec import Spec
 from convspec.training import Training
+from convspec.variations import Variations
 
 PAGE = Path(__file__).parent / "pipelines.md"
 HEAD = """# The pipeline file
@@ -33,6 +34,11 @@ may be given a `name:`; others are numbered by kind (`convolution_1`). Names sta
 `--set network.edges.features=8`, `--set network[0].features=8`, `--set training.optimizer.adam.learning_rate=0.01`.
 
 File paths start from the folder of the pipeline file.
+"""
+SEVERAL = """
+`convspec run FILE` then trains every architecture with every seed and compares them. Under one seed all of them see the same
+examples in the same order. `FILE@NAME` is one of the architectures, for `show` and other commands that take one pipeline.
+Paths go through their names: `--set architectures.deep.edges.features=8`.
 """
 NUMBERS = """
 ## Numbers instead of classes
@@ -74,7 +80,14 @@ fastest where they are of the size of 1: divide degrees or dollars first.
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD, *_section("The file", Pipeline), "\n## data\n", *_choices(DataSource, "source: ")]
+    parts = [
+        HEAD,
+        *_section("The file", Pipeline),
+        *_section("Several pipelines in one file", Variations),
+        SEVERAL,
+        "\n## data\n",
+        *_choices(DataSource, "source: "),
+    ]
     parts += _section("split", Split, level=3)
     parts += _section("tricks", Tricks, level=3)
     parts += ["\n## network\n", *_choices(Layer, "")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from convspec.layers.layer import by
 from convspec.plan import LayerPlan
 from runners.cli.output import bytes_text, echo, echo_json, json_option, setting_option, table
 from runners.report import describe_plan
+
+if TYPE_CHECKING:
+    from convspec.loading import Loaded, Several
 
 HEADER = ("layer", "shape", "parameters", "multiply-adds", "memory", "receptive field")
 
@@ -21,11 +25,48 @@ HEADER = ("layer", "shape", "parameters", "multiply-adds", "memory", "receptive 
 def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Show layers, shapes and costs before anything is trained.
 
-    Shapes are channels x extents (height x width); costs and memory are those of one example.
+    Shapes are channels x extents (height x width); costs and memory are those of one example. Of several architectures the
+    totals are shown; FILE@ARCHITECTURE shows one of them.
     """
-    from convspec.loading import load
+    from convspec.loading import Loaded, load, load_all
 
-    loaded = load(file, settings)
+    found = load(file, settings) if "@" in file else load_all(file, settings)
+    if isinstance(found, Loaded):
+        _show_one(found, as_json=as_json)
+    else:
+        _show_several(found, as_json=as_json)
+
+
+def _show_several(several: Several, *, as_json: bool) -> None:
+    plans = {
+        member.architecture: describe_plan(member.loaded.plan, member.loaded.pipeline.training)
+        for member in several.architectures
+    }
+    seeds = list(dict.fromkeys(member.seed for member in several.members))
+    if as_json:
+        echo_json({"architectures": plans, "seeds": seeds})
+        return
+    rows = [
+        [
+            name,
+            str(len(plan["layers"])),
+            f"{plan['parameters']:,}",
+            f"{plan['multiply_adds']:,}",
+            bytes_text(plan["activation_bytes"]),
+            bytes_text(plan["training_bytes"]),
+        ]
+        for name, plan in plans.items()
+    ]
+    echo(table(("architecture", "layers", "parameters", "multiply-adds", "memory", "in training"), rows))
+    echo(f"\nEach is trained with {_count(len(seeds), 'seed')}: {', '.join(map(str, seeds))}.")
+    echo(f"Layers and shapes of one: convspec show {several.file}@{next(iter(plans))}")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _show_one(loaded: Loaded, *, as_json: bool) -> None:
     training = loaded.pipeline.training
     plan = describe_plan(loaded.plan, training)
     if as_json:
