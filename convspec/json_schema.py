@@ -56,7 +56,7 @@ def _value(core: Any, definitions: Json) -> Json:
         case {"type": "default", "schema": inner}:
             default = {"default": core["default"]} if core.get("default") is not None else {}
             return {**_value(inner, definitions), **default}
-        case {"type": "function-before" | "function-after", "schema": inner}:
+        case {"type": "function-before" | "function-after" | "function-wrap", "schema": inner}:
             return _value(inner, definitions)
         case {"type": "nullable", "schema": inner}:
             return {"anyOf": [_value(inner, definitions), {"type": "null"}]}
@@ -68,6 +68,8 @@ def _value(core: Any, definitions: Json) -> Json:
             return _list(core, [_value(item, definitions) for item in items])
         case {"type": "dict", "keys_schema": keys, "values_schema": values}:
             return _mapping(core, _value(keys, definitions), _value(values, definitions))
+        case {"type": "any"}:
+            return {}
     return {"type": _TYPES[core["type"]], **{_LIMITS[name]: core[name] for name in _LIMITS if name in core}}
 
 
