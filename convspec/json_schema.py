@@ -68,9 +68,8 @@ def _value(core: Any, definitions: Json) -> Json:
             return _list(core, [_value(item, definitions) for item in items])
         case {"type": "dict", "keys_schema": keys, "values_schema": values}:
             return _mapping(core, _value(keys, definitions), _value(values, definitions))
-        case {"type": "any"}:
-            return {}
-    return {"type": _TYPES[core["type"]], **{_LIMITS[name]: core[name] for name in _LIMITS if name in core}}
+    kind = {"type": _TYPES[core["type"]]} if core["type"] in _TYPES else {}
+    return {**kind, **{_LIMITS[name]: core[name] for name in _LIMITS if name in core}}
 
 
 def _list(core: CoreSchema, items: list[Json]) -> Json:

@@ -47,7 +47,7 @@ _FORMS = {
     "as list of pixels": _PADDING,
 }
 """Rules for values that may be written in several forms, by the name that the core gives to the form."""
-_FORM_ERRORS = ("int_type", "literal_error", "too_long", "too_short", "missing")
+_FORM_ERRORS = ("int_type", "literal_error", "too_long", "too_short", "missing", "tuple_type", "model_type")
 _EXAMPLES = {
     "experiment": "Begin the file with `experiment: NAME`.",
     "data": "Say where the pictures come from: `data: {source: digits}`.",
@@ -166,7 +166,7 @@ def _wrong_value(error: ErrorDetails, location: Location, places: Places, top: t
     rule = form or _rule(kind, error.get("ctx") or {}) or error["msg"].rstrip(".")
     if value is None:
         hint = _required_hint(str(location[-1]), _spec_at(loc[:-1], top))
-    elif kind == "model_type":
+    elif kind == "model_type" and form is None:
         hint = _mapping_hint(str(location[-1]), value, _spec_at(loc, top))
     else:
         hint = correction(kind, value, error.get("ctx") or {}, pairs=form is not None)

@@ -60,6 +60,7 @@ def searching(tree: Node, file: str, *, folder: Path, text: str, check: Callable
         problems += error.problems
     search = _search(places, problems)
     problems += _other_families(places)
+    problems += _wrong_paths(base, places)
     combinations = _combinations(base, tree, search, places, problems) if search else None
     if loaded is None or search is None or combinations is None:
         raise PipelineError(problems)
@@ -104,48 +105,78 @@ def _combinations(
     node = tree.child(KEY)
     nodes = node.child("knobs") if node else None
     assert nodes is not None and isinstance(nodes.value, dict)
-    found = [problem for knob in search.turned for problem in _wrong_path(knob, places)]
-    problems += found
-    if found:
+    if any(True for path in search.knobs for _ in _wrong_path(path, places)):
         return None
     combinations = Combinations(base, search.turned, nodes.value)
-    plain = base.plain()
-    for index, knob in enumerate(search.turned):
+    for index in range(len(search.turned)):
         host = _host(combinations, index)
-        if host is None:
-            problems.append(_nowhere(knob, plain, places))
-        else:
+        if host is not None:
             problems += _wrong_values(combinations, index, host, set(problems))
     problems += _same_place(combinations, places)
     return combinations
 
 
-def _at(knob: Knob) -> Location:
-    return (KEY, "knobs", knob.path)
+def _at(path: str) -> Location:
+    return (KEY, "knobs", path)
 
 
-def _wrong_path(knob: Knob, places: Places) -> Iterator[Problem]:
+def _wrong_paths(base: Node, places: Places) -> Iterator[Problem]:
+    """Knobs that lead nowhere, whatever else is wrong; one may also lead into a value of another."""
+    knobs = places.value((KEY, "knobs"))
+    plain = base.plain()
+    for path in knobs if isinstance(knobs, dict) else ():
+        wrong = list(_wrong_path(path, places))
+        yield from wrong
+        inside = any(_leads_into(path, other, values, plain) for other, values in knobs.items() if other != path)
+        if not wrong and not inside:
+            yield from _nowhere(path, plain, places)
+
+
+def _wrong_path(path: str, places: Places) -> Iterator[Problem]:
+    """A path that is not written as one, or begins with what is not searched."""
     try:
-        first = parse_path(knob.path)[0]
+        first = parse_path(path)[0]
     except PathError as error:
-        hint = error.hint if knob.path else "Write it as training.batch or network[0].features."
-        yield places.problem(_at(knob), f"{error.message}.".replace(" before the =", ""), hint, at_key=True)
+        hint = "Write it as training.batch or network[0].features."
+        yield places.problem(_at(path), f"{error.message}.".replace(" before the =", ""), hint, at_key=True)
         return
     if first in NO_KNOBS:
-        yield places.problem(_at(knob), f"{first} is no knob.", NO_KNOBS[str(first)], at_key=True)
+        yield places.problem(_at(path), f"{first} is no knob.", NO_KNOBS[str(first)], at_key=True)
     elif first not in Pipeline.key_names():
         from convspec.hints import did_you_mean
 
         hint = did_you_mean(str(first), Pipeline.key_names(), what="Keys here")
-        yield places.problem(_at(knob), f"there is no {first} in a pipeline.", hint, at_key=True)
+        yield places.problem(_at(path), f"there is no {first} in a pipeline.", hint, at_key=True)
 
 
-def _nowhere(knob: Knob, plain: object, places: Places) -> Problem:
+def _leads_into(path: str, other: str, values: object, plain: object) -> bool:
+    """Whether a path leads somewhere once another knob has put one of its values in."""
+    for value in values if isinstance(values, list) else ():
+        try:
+            location = locate(plain, parse_path(other))
+            locate(_with(plain, location, value), parse_path(path))
+        except PathError:
+            continue
+        return True
+    return False
+
+
+def _with(plain: object, location: Location, value: object) -> object:
+    """A plain value with another one put in."""
+    if not location:
+        return value
+    step, rest = location[0], location[1:]
+    if isinstance(plain, list) and isinstance(step, int):
+        return [_with(inner, rest, value) if index == step else inner for index, inner in enumerate(plain)]
+    inside = plain if isinstance(plain, dict) else {}
+    return {**inside, step: _with(inside.get(step), rest, value)}
+
+
+def _nowhere(path: str, plain: object, places: Places) -> Iterator[Problem]:
     try:
-        locate(plain, parse_path(knob.path))
+        locate(plain, parse_path(path))
     except PathError as error:
-        return places.problem(_at(knob), f"{error.message}.", error.hint, at_key=True)
-    raise AssertionError("a path that leads somewhere has a place")
+        yield places.problem(_at(path), f"{error.message}.", error.hint, at_key=True)
 
 
 def _host(combinations: Combinations, index: int) -> Point | None:
@@ -194,7 +225,7 @@ def _same_place(combinations: Combinations, places: Places) -> Iterator[Problem]
             continue
         if location in seen:
             message = f"leads to the same place as {seen[location].path}."
-            yield places.problem(_at(knob), message, "Keep one of the two.", at_key=True)
+            yield places.problem(_at(knob.path), message, "Keep one of the two.", at_key=True)
         seen.setdefault(location, knob)
 
 

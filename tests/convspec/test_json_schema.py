@@ -146,10 +146,11 @@ def test_the_command_prints_it(command: Command) -> None:
 
 
 SEVERAL = {"experiment": "e", "data": {"source": "digits"}, "training": {"epochs": 1}}
+VOTES = [{"fully_connected": {"neurons": 10}}]
 RIGHT_KEYS: dict[str, dict[str, Any]] = {
-    "architectures": {"architectures": {"a": ["relu"], "b": ["relu"]}},
-    "architectures and seeds": {"architectures": {"a": ["relu"]}, "seeds": [1, 2]},
-    "one network with seeds": {"network": ["relu"], "seeds": [0]},
+    "architectures": {"architectures": {"a": VOTES, "b": VOTES}},
+    "architectures and seeds": {"architectures": {"a": VOTES}, "seeds": [1, 2]},
+    "one network with seeds": {"network": VOTES, "seeds": [0]},
 }
 WRONG_KEYS: dict[str, dict[str, Any]] = {
     "neither": {"seeds": [1]},
