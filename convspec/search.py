@@ -108,7 +108,7 @@ class Median(Stopping):
     kind: ClassVar[str] = "median"
 
     trials: Count = field(default=5, description="Trials that have to be over before any is stopped.")
-    epochs: CountOrZero = field(default=1, description="Epochs that every trial gets.")
+    epochs: Count = field(default=1, description="Epochs that every trial gets.")
 
 
 class SuccessiveHalving(Stopping):
