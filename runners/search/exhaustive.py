@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import ClassVar
+
 from convspec.candidates import Candidates
 from convspec.knobs import Point, point_at
 from convspec.search import Search
@@ -10,6 +13,8 @@ from runners.search.proposals import Outcomes, Proposal, Proposals
 
 class ExhaustiveProposals(Proposals):
     """Counts through all points; the last knob turns fastest."""
+
+    patience: ClassVar[int] = sys.maxsize
 
     def __init__(self, search: Search, candidates: Candidates) -> None:
         super().__init__(search, candidates)

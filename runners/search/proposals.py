@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from random import Random
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from convspec.candidates import MOST_COUNTED, Candidate, Candidates, random_point
 from convspec.knobs import Point, point_at
@@ -55,6 +55,8 @@ class Proposals(ABC):
     """The list of trials of one search. Number i follows from the search's seed, from the proposals before it and from those
     outcomes alone that the strategy waits for: so it is the same in whatever order trials end."""
 
+    patience: ClassVar[int] = ATTEMPTS
+
     def __init__(self, search: Search, candidates: Candidates) -> None:
         self.search, self.candidates = search, candidates
         self.points: list[Point] = []
@@ -71,14 +73,14 @@ class Proposals(ABC):
         number = len(self.points)
         if not self.is_ready(number, outcomes):
             return Waiting()
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self.patience):
             point = self.choose(number, attempt, outcomes)
             if point is None:
                 return Exhausted("every combination has had its turn")
             found = self._new(point)
             if found is not None:
                 return self._accept(Proposal(number, found, attempt))
-        for attempt, point in enumerate(self._last_resort(number), ATTEMPTS):
+        for attempt, point in enumerate(self._last_resort(number), self.patience):
             found = self._new(point)
             if found is not None:
                 return self._accept(Proposal(number, found, attempt))
