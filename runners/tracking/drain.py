@@ -16,12 +16,14 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from convspec.errors import UserError
 from runners.tracking import events, record
 from runners.tracking.database import StoreAwayError, fold_log, path_of
+from runners.tracking.owner import Owner
 from runners.tracking.store import SETTINGS, first_line, open_client
 from runners.tracking.trainer import Trainer
 
@@ -58,10 +60,17 @@ class Drain:
         except UserError as problem:
             known.message = str(problem)
             known.save(self.folder)
-        settled = known.is_settled(self.folder)
-        if (settled and known.status == "FINISHED") or not (known.run_id or known.message):
-            record.remove(self.folder)
+        settled = record.is_done(self.folder)
+        self._tidy(known, settled=settled)
         self.report("end", known, folder=self.folder, complete=settled)
+
+    def _tidy(self, known: record.Record, *, settled: bool) -> None:
+        """Remove what nobody needs any more: the spool of a run that finished, or those of the runs below it."""
+        if (self.folder / record.CHILDREN).is_dir():
+            if settled and known.status == "FINISHED":
+                record.remove(self.folder / record.CHILDREN)
+        elif (settled and known.status == "FINISHED") or not (known.run_id or known.message):
+            record.remove(self.folder)
 
     def _deliver(self, known: record.Record) -> None:
         known.attempts += 1
@@ -72,9 +81,10 @@ class Drain:
         client = self._persist(lambda: open_client(known.tracking_uri))
         gc.freeze()
         gc.enable()
-        from runners.tracking.delivery import Delivery  # imports MLflow, which `_lighten` must precede
+        from runners.tracking.children import Children  # imports MLflow, which `_lighten` must precede
+        from runners.tracking.delivery import Delivery
 
-        delivery = Delivery(client, self.folder, known)
+        delivery, children = Delivery(client, self.folder, known), Children(client, self.folder, known)
         reported = False
         while True:
             gone = self.trainer.is_gone()  # asked before reading, so that its last words are read
@@ -82,10 +92,13 @@ class Drain:
             if known.run_id and not reported:
                 self.report("run", known, folder=self.folder)
                 reported = True
+            self._persist(children.send)
             if gone:
                 break
             self.trainer.wait(POLL_SECONDS)
         continued = events.owner_of(self.folder) != self.trainer.owner
+        if not continued:
+            self._persist(partial(children.kill, orphaned=self.orphaned))
         if known.run_id and not known.has_ended and not continued:
             self._persist(lambda: delivery.kill(orphaned=self.orphaned))
         if known.tracking_uri.startswith("sqlite:"):
@@ -133,6 +146,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--patience", type=float, default=60.0, help="seconds to try after the trainer is gone")
     parser.add_argument("--orphaned", action="store_true", help="mark what is found unfinished as orphaned")
+    parser.add_argument("--owner", type=Owner.parse, help="the process that trains, as JSON")
     parser.add_argument("--report", type=int, default=1, help="file descriptor of the reports")
     given = parser.parse_args(arguments)
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -142,7 +156,7 @@ def main(arguments: list[str]) -> None:
     for folder in given.folders:
         with record.claim(folder, wait=not given.orphaned) as claimed:
             if claimed and not _is_done(folder):
-                trainer = Trainer(sys.stdin.fileno(), events.owner_of(folder))
+                trainer = Trainer(sys.stdin.fileno(), given.owner or events.owner_of(folder))
                 Drain(folder, trainer, given.patience, given.orphaned, report).run()
     # tearing down MLflow's modules takes half a second, in which nothing happens
     os._exit(0)
@@ -156,8 +170,7 @@ def _lighten() -> None:
 
 
 def _is_done(folder: Path) -> bool:
-    known = record.load(folder)
-    return known is None or known.is_settled(folder)
+    return record.load(folder) is None or record.is_done(folder)
 
 
 if __name__ == "__main__":

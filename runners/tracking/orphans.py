@@ -77,7 +77,7 @@ def reap(client: MlflowClient, home: Path) -> list[str]:
 
 def _is_orphan(folder: Path) -> bool:
     known = record.load(folder)
-    if known is not None and known.is_settled(folder):
+    if record.is_done(folder):
         return False
     owner = events.owner_of(folder)
     if owner is None or not owner.is_gone():

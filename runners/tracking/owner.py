@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -35,6 +36,15 @@ class Owner:
             return None
         boot_id, start = tags.get("convspec.boot_id", ""), tags.get("convspec.pid_start", "")
         return cls(tags["convspec.host"], boot_id, int(pid), start)
+
+    @classmethod
+    def parse(cls, text: str) -> Owner:
+        """The owner that `line` wrote."""
+        return cls(**json.loads(text))
+
+    def line(self) -> str:
+        """The owner as JSON, for a command line."""
+        return json.dumps(asdict(self))
 
     def tags(self) -> dict[str, str]:
         """The tags by which a later command finds out whether this process still lives."""

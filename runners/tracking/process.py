@@ -16,6 +16,7 @@ from typing import Any
 from convspec.errors import UserError
 from runners import environment
 from runners.tracking import record
+from runners.tracking.owner import Owner
 from runners.tracking.spool import Spool
 from runners.tracking.store import check, redacted
 
@@ -114,7 +115,8 @@ def start_drainer(spool: Spool, uri: str, *, patience: float = PATIENCE_SECONDS)
     if not known.run_id:  # later it is for those who deliver to write
         known.tracking_uri = uri
         known.save(spool.folder)
-    return launch([spool.folder], log=spool.folder / "drain.log", options=["--patience", str(patience)])
+    options = ["--patience", str(patience), "--owner", Owner.current().line()]
+    return launch([spool.folder], log=spool.folder / "drain.log", options=options)
 
 
 def launch(folders: Iterable[Path], *, log: Path, options: Iterable[str] = (), alone: bool = False) -> Drainer:

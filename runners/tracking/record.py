@@ -14,6 +14,8 @@ from pathlib import Path
 from runners.tracking import events
 
 FILE = "run.json"
+CHILDREN = "children"
+"""The folder in a spool that holds the spools of the runs below its run."""
 
 
 @dataclass
@@ -47,6 +49,17 @@ class Record:
     def is_settled(self, folder: Path) -> bool:
         """Whether the run is over in the store, and all that was spooled is there."""
         return self.has_ended and self.sent == events.whole_size(folder)
+
+
+def is_done(folder: Path) -> bool:
+    """Whether nothing is left to be delivered of a spool and of those below it."""
+    known = load(folder)
+    return known is not None and known.is_settled(folder) and all(map(is_done, below(folder)))
+
+
+def below(folder: Path) -> list[Path]:
+    """The spools of the runs below a spool's run, in the order of their names."""
+    return sorted(path.parent for path in (folder / CHILDREN).glob(f"*/{events.FILE}"))
 
 
 def load(folder: Path) -> Record | None:

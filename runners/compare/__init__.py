@@ -1,0 +1,1 @@
+"""Architectures against each other: statistics over seeds, fronts of cost and accuracy, tables; no MLflow, no pictures."""
