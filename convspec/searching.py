@@ -48,6 +48,24 @@ class Searching(NamedTuple):
     def folder(self) -> Path:
         return self.base.folder
 
+    @property
+    def experiment(self) -> str:
+        return self.base.pipeline.experiment
+
+    @property
+    def description(self) -> str:
+        return self.base.pipeline.description
+
+    @property
+    def longest(self) -> int:
+        """The most epochs that a candidate may have."""
+        training = self.base.pipeline.training
+        assert training is not None, "a search trains"
+        knob = next((knob for knob in self.search.turned if knob.path == "training.epochs"), None)
+        if knob is None:
+            return training.epochs
+        return int(knob.values.to if isinstance(knob.values, Range) else max(knob.values))
+
 
 def searching(tree: Node, file: str, *, folder: Path, text: str, check: Callable[[Node], Loaded]) -> Searching:
     """Reads and checks a tree with a search; `check` does so without one. Raises PipelineError with every problem."""
