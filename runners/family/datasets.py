@@ -29,4 +29,3 @@ class Datasets:
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)
         return self._kept[key]
-

@@ -14,7 +14,9 @@ from typing import Any, Self
 
 from convspec.errors import UserError
 from runners.atomic import write_whole
-from runners.tracking.events import owner_of
+from runners.tracking import record
+from runners.tracking.events import has_ended, owner_of
+from runners.tracking.process import Outcome, launch
 from runners.tracking.spool import Spool
 
 FILE = "family.json"
@@ -78,9 +80,10 @@ class Family:
         if known is not None:
             folder, note = known
             same = note.identity.digest == identity.digest
-            if note.state == "finished" and same and not again:
+            over = note.state == "finished" and has_ended(folder)
+            if over and same and not again:
                 return Finished(folder, note.report)
-            if note.state == "open":
+            if not over:
                 lock = _locked(folder, identity)
                 if again:
                     replace(note, state="given up").write(folder)
@@ -111,11 +114,22 @@ class Finished:
     folder: Path
     report: Mapping[str, Any]
 
+    def delivered(self) -> Outcome:
+        """How its recording went; what a killed process left unsent is sent first."""
+        known = record.load(self.folder)
+        if known is not None and record.is_done(self.folder):
+            return Outcome(known.run_id, known.experiment_id, sent=True)
+        drainer = launch([self.folder], log=self.folder / "drain.log", alone=True)
+        try:
+            return drainer.wait()
+        finally:
+            drainer.close()
+
 
 def unfinished(home: Path, identity: Identity) -> Path | None:
     """The folder that `Family.open` would go on with, which `sweep` is to leave alone."""
     known = _latest(home, identity)
-    return known[0] if known is not None and known[1].state == "open" else None
+    return known[0] if known is not None and not (known[1].state == "finished" and has_ended(known[0])) else None
 
 
 def _latest(home: Path, identity: Identity) -> tuple[Path, _Note] | None:

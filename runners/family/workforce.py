@@ -96,7 +96,12 @@ class Workforce:
     """`count` processes that train tasks in `folder/children`. An outcome that is there already is not trained again."""
 
     def __init__(
-        self, folder: Path, *, workers: int, on_epoch: OnEpoch = lambda *_: True, stop: Callable[[], bool] = lambda: False
+        self,
+        folder: Path,
+        *,
+        workers: int,
+        on_epoch: OnEpoch = lambda *_: True,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.folder, self.children, self.count = folder, folder / "children", workers
         self.on_epoch, self.stop = on_epoch, stop
@@ -110,7 +115,9 @@ class Workforce:
         self.children.mkdir(exist_ok=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     @property

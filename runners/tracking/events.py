@@ -58,3 +58,11 @@ def owner_of(folder: Path) -> Owner | None:
 def has_started(folder: Path) -> bool:
     """Whether there is anything to be recorded of the run."""
     return any(event["event"] == "start" for event, _ in read(folder))
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether the last that was said of the run is how it ended."""
+    last = None
+    for event, _ in read(folder):
+        last = event["event"]
+    return last == "end"

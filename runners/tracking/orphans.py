@@ -29,17 +29,18 @@ class Swept:
         if self.message:
             return f"Run {self.run_id or self.folder.name} is not recorded completely yet: {self.message}"
         if self.status == "KILLED":
-            again = f"`convspec run FILE --resume {self.run_id}` goes on with it."
+            several = (self.folder / record.CHILDREN).is_dir()
+            again = f"`convspec run FILE{'' if several else f' --resume {self.run_id}'}` goes on with it."
             return f"Run {self.run_id} was killed; all that it left is recorded. {again}"
         return f"Run {self.run_id} is now recorded completely."
 
 
-def sweep(home: Path) -> list[Swept]:
-    """Deliver what killed trainers left in the spools of `home`, and end their runs; cheap where there is nothing.
+def sweep(home: Path, *, but: Path | None = None) -> list[Swept]:
+    """Deliver what killed trainers left in the spools of `home`, one excepted, and end their runs; cheap where there is nothing.
 
     Safe to run at any time and at once with another. A run marked KILLED keeps its folder, from which it can continue.
     """
-    folders = [folder for folder in record.spools(home) if _is_orphan(folder)]
+    folders = [folder for folder in record.spools(home) if folder != but and _is_orphan(folder)]
     if not folders:
         return []
     log = home / ".convspec" / "sweep.log"
