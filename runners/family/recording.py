@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convspec.loading import Several
+from convspec.searching import Searching
 from runners import environment
 from runners.recording import PICTURES
 from runners.tracking.spool import Spool
 
 if TYPE_CHECKING:
     from runners.compare.report import Report
+    from runners.search.report import Report as SearchReport
 
 
 class Recording:
@@ -25,7 +27,7 @@ class Recording:
         self.spool = spool
 
     def announce(
-        self, several: Several, *, kind: str, settings: Sequence[str], digest: str, params: Mapping[str, str]
+        self, several: Several | Searching, *, kind: str, settings: Sequence[str], digest: str, params: Mapping[str, str]
     ) -> None:
         """Says what the family is."""
         tags = {
@@ -55,8 +57,22 @@ class Recording:
         for draw in (comparison.intervals, comparison.pareto):
             self.spool.artifact(draw(report, folder / f"{draw.__name__}.png"), PICTURES)
 
-    def keep(self, name: str, text: str) -> None:
+    def finish_search(self, report: SearchReport) -> None:
+        """What a search found: the table for people and programs, and pictures."""
+        from runners.pictures import search
+
+        self.keep("search.md", report.markdown())
+        self.keep("search.json", json.dumps(report.plain(), indent=1))
+        folder = self.spool.staging / PICTURES
+        folder.mkdir(exist_ok=True)
+        metric, rises = report.objectives[0]
+        points = report.points()
+        self.spool.artifact(search.course(points, metric, folder / "trials.png", rises=rises), PICTURES)
+        self.spool.artifact(search.knobs(points, metric, report.scales, folder / "knobs.png"), PICTURES)
+
+    def keep(self, name: str, text: str, *, folder: str = "") -> None:
         """A file of the run."""
-        path = self.spool.staging / name
+        path = self.spool.staging / folder / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        self.spool.artifact(path)
+        self.spool.artifact(path, folder)
