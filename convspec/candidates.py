@@ -171,7 +171,7 @@ def random_point(knobs: Sequence[Knob], chance: Random) -> Point:
 
 def _drawn(extent: Steps | Continuum, chance: Random) -> Coordinate:
     if isinstance(extent, Steps):
-        return chance.randrange(extent.count)
+        return chance.randrange(extent.size)
     low, high = (math.log(extent.low), math.log(extent.high)) if extent.log else (extent.low, extent.high)
     drawn = chance.uniform(low, high)
     value = math.exp(drawn) if extent.log else drawn

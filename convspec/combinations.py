@@ -53,7 +53,8 @@ class Combinations:
         if isinstance(knob.values, Range):
             return Node(knob.value(at), node.mark)
         assert isinstance(node.value, list)
-        return node.value[int(at)]
+        value: Node = node.value[int(at)]
+        return value
 
     def owners(self, index: int) -> tuple[int, ...]:
         """The knobs within whose values this one may stand."""
@@ -111,7 +112,9 @@ def _meets_another_option(plain: object, location: Location) -> bool:
     """Whether a location leads below an option (an optimizer, say) where another one is chosen."""
     for length, step in enumerate(location):
         here = value_at(plain, location[:length])
-        word = here if isinstance(here, str) else next(iter(here)) if isinstance(here, dict) and len(here) == 1 else None
+        word = (
+            here if isinstance(here, str) else next(iter(here)) if isinstance(here, dict) and len(here) == 1 else None
+        )
         if word in Option.options() and word not in Layer.options() and step in Option.options() and step != word:
             return True
     return False

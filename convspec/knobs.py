@@ -37,7 +37,9 @@ class Range(Spec):
         default="linear", description="Whether steps or ratios count as equal; `log` for learning rates and the like."
     )
     step: Number | None = field(
-        default=None, gt=0, description="Distance between neighbouring values, on a linear scale; left out, any value will do."
+        default=None,
+        gt=0,
+        description="Distance between neighbouring values, on a linear scale; left out, any value will do.",
     )
 
     @rule
@@ -78,7 +80,7 @@ class Range(Spec):
 class Steps(NamedTuple):
     """A knob has this many positions; `in_order`: neighbours are alike."""
 
-    count: int
+    size: int
     in_order: bool
 
 
@@ -91,7 +93,7 @@ class Continuum(NamedTuple):
     log: bool
 
     @property
-    def count(self) -> int | None:
+    def size(self) -> int | None:
         return int(self.high - self.low) + 1 if self.whole else None
 
 
@@ -113,9 +115,9 @@ class Knob(NamedTuple):
         return Continuum(values.start, values.to, values.is_whole, values.scale == "log")
 
     @property
-    def count(self) -> int | None:
+    def size(self) -> int | None:
         """How many values there are, or None where there is no end of them."""
-        return self.extent.count
+        return self.extent.size
 
     def coordinate(self, number: int) -> Coordinate:
         """Where the knob stands at one of its countable values, from 0."""
@@ -135,7 +137,7 @@ class Knob(NamedTuple):
 
 def size_of(knobs: Sequence[Knob]) -> int | None:
     """How many points there are, or None where there is no end of them."""
-    counts = [knob.count for knob in knobs]
+    counts = [knob.size for knob in knobs]
     return None if None in counts else math.prod(count for count in counts if count is not None)
 
 
@@ -143,7 +145,7 @@ def point_at(knobs: Sequence[Knob], number: int) -> Point:
     """One of countable points, from 0: the last knob turns fastest."""
     found: list[Coordinate] = []
     for knob in reversed(knobs):
-        assert knob.count is not None, "there is an end of the points"
-        number, rest = divmod(number, knob.count)
+        assert knob.size is not None, "there is an end of the points"
+        number, rest = divmod(number, knob.size)
         found.append(knob.coordinate(rest))
     return tuple(reversed(found))

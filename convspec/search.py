@@ -57,7 +57,9 @@ class Genetic(Strategy):
     population: Count = field(default=12, ge=2, le=10_000, description="Trials of a generation.")
     crossover: NotNegative = field(default=0.9, le=1, description="Share of children that have two parents.")
     mutation: NotNegative | None = field(
-        default=None, le=1, description="Chance of each knob to be drawn anew; left out, one knob of a child on average."
+        default=None,
+        le=1,
+        description="Chance of each knob to be drawn anew; left out, one knob of a child on average.",
     )
 
 
@@ -76,7 +78,9 @@ class Annealing(Strategy):
     @rule
     def it_gets_colder(self) -> None:
         if self.cold > self.hot:
-            raise broken(f"it gets colder. Got {self.hot:g} to {self.cold:g}", field="cold", hint="Exchange hot and cold.")
+            raise broken(
+                f"it gets colder. Got {self.hot:g} to {self.cold:g}", field="cold", hint="Exchange hot and cold."
+            )
 
 
 class Tpe(Strategy):
@@ -136,7 +140,9 @@ class Budget(Spec):
         default=None, le=LARGEST, description="Parameters of a candidate at most; larger ones cost no trial."
     )
     multiply_adds: Count | None = field(
-        default=None, le=LARGEST, description="Multiply-adds of a candidate for one example at most; larger ones cost no trial."
+        default=None,
+        le=LARGEST,
+        description="Multiply-adds of a candidate for one example at most; larger ones cost no trial.",
     )
     seconds: Positive | None = field(
         default=None, description="Seconds of training in all; no trial begins when they are used up."
@@ -174,11 +180,15 @@ class Search(Spec):
     maximize: Metrics | None = field(default=None, description="What should be high, or a list of such metrics.")
     minimize: Metrics | None = field(default=None, description="What should be low, or a list of such metrics.")
     trials: Count | None = field(
-        default=None, le=1_000_000, description="Candidates that are trained; `exhaustive` may do without, and tries all."
+        default=None,
+        le=1_000_000,
+        description="Candidates that are trained; `exhaustive` may do without, and tries all.",
     )
     strategy: Strategy = field(default_factory=Tpe, description="How the next trial is chosen.")
     seed: CountOrZero = field(
-        default=1, le=LARGEST, description="The number that choices follow from; what is trained follows from the file's own seed."
+        default=1,
+        le=LARGEST,
+        description="The number that choices follow from; what is trained follows from the file's own seed.",
     )
     seeds: tuple[CountOrZero, ...] | None = field(
         default=None, min_length=1, description="Each trial is trained with each of them; the objective is the mean."
@@ -216,9 +226,7 @@ class Search(Spec):
                 raise broken(f"{metric} is an objective twice", field=key, hint="Once is enough.")
             if rises != (metric.partition("/")[0] in RISING):
                 better = "lower" if rises else "higher"
-                raise broken(
-                    f"{metric} is better the {better} it is", field=key, hint=f"Write `{other}: {metric}`."
-                )
+                raise broken(f"{metric} is better the {better} it is", field=key, hint=f"Write `{other}: {metric}`.")
 
     @rule
     def trials_come_to_an_end(self) -> None:
@@ -230,7 +238,7 @@ class Search(Spec):
 
     @rule
     def exhaustive_counts_every_value(self) -> None:
-        endless = next((knob.path for knob in self.turned if knob.count is None), None)
+        endless = next((knob.path for knob in self.turned if knob.size is None), None)
         if isinstance(self.strategy, Exhaustive) and endless is not None:
             hint = f"Give {endless} a `step:` or a list of values, or take another strategy."
             raise broken(f"exhaustive needs an end of values, and {endless} has none", field="strategy", hint=hint)
@@ -240,7 +248,7 @@ class Search(Spec):
         if not isinstance(self.strategy, Cma):
             return
         for knob in self.turned:
-            if isinstance(knob.extent, Steps) and not (knob.extent.in_order and knob.extent.count > 1):
+            if isinstance(knob.extent, Steps) and not (knob.extent.in_order and knob.extent.size > 1):
                 text = f"cma moves along numbers that rise, and the values of {knob.path} do not"
                 raise broken(text, field="strategy", hint="Take tpe or genetic.")
         if len(self.turned) < 2:

@@ -69,7 +69,8 @@ class Searching(NamedTuple):
 
 def searching(tree: Node, file: str, *, folder: Path, text: str, check: Callable[[Node], Loaded]) -> Searching:
     """Reads and checks a tree with a search; `check` does so without one. Raises PipelineError with every problem."""
-    places, problems = Places(tree), []
+    places = Places(tree)
+    problems: list[Problem] = []
     base = without_search(tree)
     loaded = None
     try:
@@ -140,9 +141,9 @@ def _at(path: str) -> Location:
 
 def _wrong_paths(base: Node, places: Places) -> Iterator[Problem]:
     """Knobs that lead nowhere, whatever else is wrong; one may also lead into a value of another."""
-    knobs = places.value((KEY, "knobs"))
-    plain = base.plain()
-    for path in knobs if isinstance(knobs, dict) else ():
+    found, plain = places.value((KEY, "knobs")), base.plain()
+    knobs = found if isinstance(found, dict) else {}
+    for path in knobs:
         wrong = list(_wrong_path(path, places))
         yield from wrong
         inside = any(_leads_into(path, other, values, plain) for other, values in knobs.items() if other != path)
@@ -199,11 +200,11 @@ def _nowhere(path: str, plain: object, places: Places) -> Iterator[Problem]:
 
 def _host(combinations: Combinations, index: int) -> Point | None:
     """A point at which the knob has an effect, its own value being the first; the others stand where they must."""
-    start = tuple(knob.coordinate(0) if knob.count else knob.values.start for knob in combinations.knobs)  # type: ignore[union-attr]
+    start = tuple(knob.coordinate(0) if knob.size else knob.values.start for knob in combinations.knobs)  # type: ignore[union-attr]
     if combinations.locations()[index] is not None and not combinations.owners(index):
         return start
     for owner in combinations.owners(index):
-        for number in range(combinations.knobs[owner].count or 0):
+        for number in range(combinations.knobs[owner].size or 0):
             point = (*start[:owner], combinations.knobs[owner].coordinate(number), *start[owner + 1 :])
             if combinations.active(point)[index]:
                 return point
@@ -214,7 +215,7 @@ def _wrong_values(combinations: Combinations, index: int, host: Point, known: se
     """What no pipeline can be made of, each value being tried with the other knobs as the file stands."""
     knob = combinations.knobs[index]
     if isinstance(knob.values, Range):
-        ends = [0, knob.count - 1] if knob.count else []
+        ends = [0, knob.size - 1] if knob.size else []
         coordinates = [knob.coordinate(end) for end in ends] or [knob.values.start, knob.values.to]
     else:
         coordinates = [knob.coordinate(number) for number in range(len(knob.values))]
@@ -251,7 +252,9 @@ def _strange_objectives(search: Search, loaded: Loaded, places: Places) -> Itera
     """Metrics that no trial can have."""
     pipeline, data = loaded.pipeline, loaded.plan.data
     if pipeline.training is None:
-        yield places.problem((KEY,), "nothing is trained, so there is nothing to compare.", "Add `training:`.", at_key=True)
+        yield places.problem(
+            (KEY,), "nothing is trained, so there is nothing to compare.", "Add `training:`.", at_key=True
+        )
         return
     given = {"classes": ("error", "r2"), "numbers": ("accuracy",)}["numbers" if data.targets else "classes"]
     instead = "error, r2 or cost" if data.targets else "accuracy or cost"

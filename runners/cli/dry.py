@@ -10,7 +10,6 @@ from runners.cli.output import echo, echo_json
 if TYPE_CHECKING:
     from convspec.candidates import Survey
     from convspec.searching import Searching
-    from runners.family.estimate import Estimate
     from runners.family.request import Request
 
 

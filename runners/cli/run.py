@@ -52,7 +52,9 @@ MOST_ROWS_SHOWN = 20
     help="Processes that train the runs of a file with several; one for each core by default.",
 )
 @click.option(
-    "--again", is_flag=True, help="Train a file with several pipelines, or a search, anew, though it has been begun before."
+    "--again",
+    is_flag=True,
+    help="Train a file with several pipelines, or a search, anew, though it has been begun before.",
 )
 @click.option(
     "--dry-run",

@@ -89,7 +89,9 @@ class SearchProgress:
         said += [f"{one.metric} {figure_text(value)}" for one, value in zip(objectives, end.values or (), strict=False)]
         if self.best is not None and len(objectives) == 1:
             said.append(f"best {figure_text(self.best)}")
-        said.append(", ".join(f"{path.rpartition('.')[2]} {_value(value)}" for path, value in trial.candidate.choice.items()))
+        said.append(
+            ", ".join(f"{path.rpartition('.')[2]} {_value(value)}" for path, value in trial.candidate.choice.items())
+        )
         said.append(f"{end.seconds:.2f} s" if end.status == "FINISHED" else end.reason)
         sys.stderr.write("  ".join(part for part in said if part) + "\n")
         sys.stderr.flush()

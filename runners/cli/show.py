@@ -46,7 +46,7 @@ def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
 
 def _show_search(searching: Searching) -> None:
     search = searching.search
-    rows = [[knob.path, "any" if knob.count is None else f"{knob.count:,}", _values(knob)] for knob in search.turned]
+    rows = [[knob.path, "any" if knob.size is None else f"{knob.size:,}", _values(knob)] for knob in search.turned]
     echo(f"\n{table(('knob', 'values', 'which'), rows, text_columns=(0, 2))}")
     aims = [f"{'maximize' if rises else 'minimize'} {metric}" for metric, rises in search.objectives]
     size = "no end of combinations" if search.size is None else _count(search.size, "combination")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from statistics import fmean
@@ -126,42 +127,42 @@ def _measure(loaded: Loaded, datasets: Datasets, request: Request) -> Measured:
     training = loaded.pipeline.training
     assert training is not None, "a family trains"
     clock = _Clock()
-    try:
+    with suppress(Stopped):
         experiment.train([clock], stop=clock.is_over)
-    except Stopped:
-        pass
     batch = len(experiment.dataset.train) if training.optimizer.takes_every_example else training.batch
     return Measured(loaded.plan.multiply_adds, clock.seconds_of_a_step / batch)
 
 
 class _Clock:
-    """Observes steps until it has seen enough."""
+    """Observes steps until it has seen enough; those over the end of an epoch, where something else is done too, do not count."""
 
     def __init__(self) -> None:
-        self.times: list[float] = []
+        self.steps: list[float] = []
+        self.last: float | None = None
 
     def on_start(self, trainer: object) -> None:
         """The first step includes whatever is done only once."""
 
     def on_batch(self, progress: Progress) -> None:
-        self.times.append(time.perf_counter())
+        now = time.perf_counter()
+        if self.last is not None:
+            self.steps.append(now - self.last)
+        self.last = now
 
     def on_epoch(self, epoch: object, checkpoint: object) -> None:
-        """Epochs do not matter."""
+        self.last = None
 
     def is_over(self) -> bool:
-        return len(self.times) > 2 and self.times[-1] - self.times[0] > MEASURING_SECONDS
+        return len(self.steps) > 1 and sum(self.steps) > MEASURING_SECONDS
 
     @property
     def seconds_of_a_step(self) -> float:
-        """The median: an evaluation between two epochs falls into few of them."""
-        if len(self.times) < 2:
-            return 0.0
-        return float(np.median(np.diff(self.times)))
+        """The mean, so that a busy machine counts as what it is."""
+        return fmean(self.steps) if self.steps else 0.0
 
 
-def _pace(measured: Sequence[Measured]):  # type: ignore[no-untyped-def]
-    """Seconds for an example by its multiply-adds: a line through what was measured, never below 0."""
+def _pace(measured: Sequence[Measured]) -> Callable[[int], float]:
+    """Seconds for an example by its multiply-adds: lines between what was measured."""
     adds, seconds = [one.multiply_adds for one in measured], [one.seconds for one in measured]
     if len(set(adds)) < 2:
         return lambda multiply_adds: fmean(seconds)

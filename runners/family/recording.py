@@ -27,7 +27,13 @@ class Recording:
         self.spool = spool
 
     def announce(
-        self, several: Several | Searching, *, kind: str, settings: Sequence[str], digest: str, params: Mapping[str, str]
+        self,
+        several: Several | Searching,
+        *,
+        kind: str,
+        settings: Sequence[str],
+        digest: str,
+        params: Mapping[str, str],
     ) -> None:
         """Says what the family is."""
         tags = {

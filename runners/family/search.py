@@ -135,9 +135,7 @@ class _Searching:
         return self._finish()
 
     def _workforce(self, interruption: Interruption) -> Workforce:
-        return Workforce(
-            self.family.folder, workers=self.request.workers, on_epoch=self._goes_on, stop=interruption
-        )
+        return Workforce(self.family.folder, workers=self.request.workers, on_epoch=self._goes_on, stop=interruption)
 
     def _train(self, workforce: Workforce, observer: Observer) -> bool:
         """Whether the search came to its end; it has not where somebody interrupted."""

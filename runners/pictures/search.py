@@ -48,11 +48,13 @@ def knobs(points: Sequence[Point], metric: str, scales: dict[str, str], path: Pa
         places = [point.knobs[name] for point in some]
         if any(isinstance(place, str) for place in places):
             words = list(dict.fromkeys(map(str, places)))
-            axes.set_xticks(range(len(words)), [_short(word) for word in words], parse_math=False, fontsize=7, rotation=20)
+            axes.set_xticks(
+                range(len(words)), [_short(word) for word in words], parse_math=False, fontsize=7, rotation=20
+            )
             places = [float(words.index(str(place))) for place in places]
         elif scale == "log":
             axes.set_xscale("log")
-        axes.plot(places, [point.value for point in some], "o", color=BLUE, markersize=4.5, alpha=0.7)  # type: ignore[arg-type]
+        axes.plot(places, [point.value for point in some], "o", color=BLUE, markersize=4.5, alpha=0.7)
         axes.set_title(name, fontsize=9, parse_math=False)
         axes.set_ylabel(metric if column == 0 else "", fontsize=9)
         axes.tick_params(labelsize=8)

@@ -36,7 +36,7 @@ class Cooling:
 
     def at(self, step: int) -> float:
         """The temperature at a step, from 0."""
-        return self.hot * (self.cold / self.hot) ** min(1.0, step / max(1, self.steps - 1))
+        return float(self.hot * (self.cold / self.hot) ** min(1.0, step / max(1, self.steps - 1)))
 
     def width(self, step: int) -> float:
         """How far a step leads, as a share of a knob's whole way."""
@@ -107,8 +107,9 @@ class AnnealingSampler(BaseSampler):
 
 
 def _value(trial: FrozenTrial) -> float:
-    assert trial.value is not None
-    return trial.value
+    value = trial.value
+    assert value is not None
+    return float(value)
 
 
 def _scaled(distribution: IntDistribution | FloatDistribution, value: float) -> float:

@@ -95,9 +95,7 @@ class Course:
         if known is not None:
             return known[1]
         goes_on = self.verdicts.goes_on(number, epoch, value)
-        self.journal.write(
-            {"event": "judged", "number": number, "epoch": epoch, "value": value, "goes_on": goes_on}
-        )
+        self.journal.write({"event": "judged", "number": number, "epoch": epoch, "value": value, "goes_on": goes_on})
         self._judged[number, epoch] = value, goes_on
         return goes_on
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.study import Study
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from convspec.knobs import Point
@@ -34,7 +34,7 @@ def quiet() -> Iterator[None]:
 
 def new_study(objectives: Iterable[Objective], trials: Iterable[FrozenTrial] = ()) -> Study:
     """A study in memory with these trials; what is not said of its sampler is said when it is asked."""
-    directions = ["maximize" if objective.rises else "minimize" for objective in objectives]
+    directions = [StudyDirection.MAXIMIZE if one.rises else StudyDirection.MINIMIZE for one in objectives]
     study = optuna.create_study(directions=directions, study_name=NAME)
     study.add_trials(trials)
     return study
@@ -49,7 +49,9 @@ def ask(study: Study, sampler: BaseSampler, space: Space) -> Point:
     return point_of(space, trial.params)
 
 
-def complete(space: Space, point: Point, values: Iterable[float], attributes: dict[str, object] | None = None) -> FrozenTrial:
+def complete(
+    space: Space, point: Point, values: Iterable[float], attributes: dict[str, object] | None = None
+) -> FrozenTrial:
     """A trial with its objectives."""
     return create_trial(
         state=TrialState.COMPLETE,

@@ -100,10 +100,12 @@ class Proposals(ABC):
         return True
 
     def accept(self, proposal: Proposal) -> None:
-        """A strategy with a memory keeps here what was chosen."""
+        """A strategy with a memory keeps here what was chosen; others need not."""
+        return
 
     def remember(self, proposal: Proposal, outcomes: Outcomes) -> None:
-        """A strategy with a memory goes here through what it went through before."""
+        """A strategy with a memory goes here through what it went through before; others need not."""
+        return
 
     def seed(self, number: int, attempt: int) -> int:
         """A seed of 31 bits for one attempt at one number."""

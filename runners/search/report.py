@@ -85,7 +85,8 @@ class Report:
         return {
             "title": self.title,
             "objectives": [
-                {"metric": metric, "direction": "maximize" if rises else "minimize"} for metric, rises in self.objectives
+                {"metric": metric, "direction": "maximize" if rises else "minimize"}
+                for metric, rises in self.objectives
             ],
             "trials": [self._plain(trial) for trial in self.trials],
             "best": [trial.number for trial in self.best],

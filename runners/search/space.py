@@ -22,8 +22,8 @@ def _distribution(knob: Knob) -> BaseDistribution:
     extent = knob.extent
     if isinstance(extent, Steps):
         if extent.in_order:
-            return IntDistribution(0, extent.count - 1)
-        return CategoricalDistribution(tuple(range(extent.count)))
+            return IntDistribution(0, extent.size - 1)
+        return CategoricalDistribution(tuple(range(extent.size)))
     if extent.whole:
         return IntDistribution(int(extent.low), int(extent.high), log=extent.log)
     return FloatDistribution(float(extent.low), float(extent.high), log=extent.log)
