@@ -71,14 +71,15 @@ def searching(tree: Node, file: str, *, folder: Path, text: str, check: Callable
     """Reads and checks a tree with a search; `check` does so without one. Raises PipelineError with every problem."""
     places = Places(tree)
     problems: list[Problem] = []
-    base = without_search(tree)
-    loaded = None
+    search = _search(places, problems)
+    problems += _other_families(places)
+    if tree.child("architectures") is not None:
+        raise PipelineError(problems)
+    base, loaded = without_search(tree), None
     try:
         loaded = check(base)
     except PipelineError as error:
         problems += error.problems
-    search = _search(places, problems)
-    problems += _other_families(places)
     problems += _wrong_paths(base, places)
     combinations = _combinations(base, tree, search, places, problems) if search else None
     if loaded is None or search is None or combinations is None:
@@ -93,9 +94,9 @@ def searching(tree: Node, file: str, *, folder: Path, text: str, check: Callable
 
 
 def without_search(tree: Node) -> Node:
-    """The file as it stands."""
+    """The file as it stands, without what makes it stand for several pipelines."""
     assert isinstance(tree.value, dict)
-    return tree._replace(value={key: value for key, value in tree.value.items() if key != KEY})
+    return tree._replace(value={key: value for key, value in tree.value.items() if key not in (KEY, "seeds")})
 
 
 def _search(places: Places, problems: list[Problem]) -> Search | None:
@@ -129,7 +130,9 @@ def _combinations(
     combinations = Combinations(base, search.turned, nodes.value)
     for index in range(len(search.turned)):
         host = _host(combinations, index)
-        if host is not None:
+        if host is None:
+            problems += _never_there(combinations, index, places)
+        else:
             problems += _wrong_values(combinations, index, host, set(problems))
     problems += _same_place(combinations, places)
     return combinations
@@ -196,6 +199,17 @@ def _nowhere(path: str, plain: object, places: Places) -> Iterator[Problem]:
         locate(plain, parse_path(path))
     except PathError as error:
         yield places.problem(_at(path), f"{error.message}.", error.hint, at_key=True)
+
+
+def _never_there(combinations: Combinations, index: int, places: Places) -> Iterator[Problem]:
+    """A knob that leads somewhere in the file as it stands, but into no value of the knobs that it stands within."""
+    path, owners = (
+        combinations.knobs[index].path,
+        [combinations.knobs[owner].path for owner in combinations.owners(index)],
+    )
+    if combinations.locations()[index] is not None:
+        message = f"has no effect: it leads nowhere in any value of {' and '.join(owners)}."
+        yield places.problem(_at(path), message, "Leave it out, or name the layer in one of these values.", at_key=True)
 
 
 def _host(combinations: Combinations, index: int) -> Point | None:

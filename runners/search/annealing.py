@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from convspec.candidates import Candidates
 from convspec.knobs import Point
 from convspec.search import Annealing, Search
-from runners.search.optuna_study import ask, complete, new_study, quiet
+from runners.search.optuna_study import KeptStudy, complete
 from runners.search.proposals import Outcomes, Proposals
 from runners.search.space import Space, space_of
 
@@ -130,14 +130,13 @@ class AnnealingProposals(Proposals):
         strategy = search.strategy
         assert isinstance(strategy, Annealing) and search.trials is not None
         self.chains, self.space = strategy.chains, space_of(candidates.knobs)
+        self.study = KeptStudy(search.objectives)
         self.cooling = Cooling(strategy.hot, strategy.cold, -(-search.trials // strategy.chains))
 
     def is_ready(self, number: int, outcomes: Outcomes) -> bool:
         return all(earlier in outcomes for earlier in self._steps(number))
 
     def choose(self, number: int, attempt: int, outcomes: Outcomes) -> Point | None:
-        told = [outcomes[earlier] for earlier in self._steps(number)]
-        steps = [complete(self.space, self.points[one.number], one.values) for one in told if one.values is not None]
         sampler = AnnealingSampler(
             self.space,
             self.cooling,
@@ -145,8 +144,11 @@ class AnnealingProposals(Proposals):
             seed=self.seed(number, attempt),
             attempt=attempt,
         )
-        with quiet():
-            return ask(new_study(self.objectives, steps), sampler, self.space)
+        return self.study.ask(number, lambda: self._past(number, outcomes), sampler, self.space)
+
+    def _past(self, number: int, outcomes: Outcomes) -> list[FrozenTrial]:
+        told = [outcomes[earlier] for earlier in self._steps(number)]
+        return [complete(self.space, self.points[one.number], one.values) for one in told if one.values is not None]
 
     def _steps(self, number: int) -> range:
         """The earlier trials of the chain that a number belongs to."""

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial
 from convspec.candidates import Candidates
 from convspec.knobs import Point
 from convspec.search import Genetic, Search
-from runners.search.optuna_study import ask, complete, new_study, quiet, worst
+from runners.search.optuna_study import KeptStudy, complete, quiet, worst
 from runners.search.proposals import Outcomes, Proposals
 from runners.search.space import space_of
 
@@ -23,6 +23,7 @@ class GeneticProposals(Proposals):
         super().__init__(search, candidates)
         assert isinstance(search.strategy, Genetic)
         self.strategy, self.space = search.strategy, space_of(candidates.knobs)
+        self.study = KeptStudy(search.objectives)
 
     def is_ready(self, number: int, outcomes: Outcomes) -> bool:
         return all(earlier in outcomes for earlier in range(self._first(number)))
@@ -36,14 +37,15 @@ class GeneticProposals(Proposals):
                 mutation_prob=strategy.mutation,
                 seed=self.seed(number, attempt),
             )
-            return ask(new_study(self.objectives, self._ancestors(number, outcomes)), sampler, self.space)
+        first = self._first(number)
+        return self.study.ask(first, lambda: self._ancestors(first, outcomes), sampler, self.space)
 
     def _first(self, number: int) -> int:
         """The first number of the generation that a number belongs to."""
         return number - number % self.strategy.population
 
-    def _ancestors(self, number: int, outcomes: Outcomes) -> list[FrozenTrial]:
-        known = [outcomes[earlier] for earlier in range(self._first(number))]
+    def _ancestors(self, first: int, outcomes: Outcomes) -> list[FrozenTrial]:
+        known = [outcomes[earlier] for earlier in range(first)]
         lost = worst(self.objectives, known)
         return [
             complete(

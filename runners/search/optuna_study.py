@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import optuna
@@ -38,6 +38,24 @@ def new_study(objectives: Iterable[Objective], trials: Iterable[FrozenTrial] = (
     study = optuna.create_study(directions=directions, study_name=NAME)
     study.add_trials(trials)
     return study
+
+
+class KeptStudy:
+    """The study that was asked last, as long as what it holds stays the same: trials that failed in it change nothing."""
+
+    def __init__(self, objectives: Iterable[Objective]) -> None:
+        self.objectives = tuple(objectives)
+        self._key: object = None
+        self._study: Study | None = None
+
+    def ask(
+        self, key: object, trials: Callable[[], Iterable[FrozenTrial]], sampler: BaseSampler, space: Space
+    ) -> Point:
+        """The point that a sampler chooses behind these trials; `key` says whether they are the same as before."""
+        if self._study is None or key != self._key:
+            with quiet():
+                self._key, self._study = key, new_study(self.objectives, trials())
+        return ask(self._study, sampler, space)
 
 
 def ask(study: Study, sampler: BaseSampler, space: Space) -> Point:

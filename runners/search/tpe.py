@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from convspec.candidates import Candidates
 from convspec.knobs import Point
 from convspec.search import Search, Tpe
-from runners.search.optuna_study import ask, complete, new_study, quiet, running, stopped
+from runners.search.optuna_study import KeptStudy, complete, quiet, running, stopped
 from runners.search.proposals import Outcomes, Proposals
 from runners.search.space import space_of
 
@@ -22,6 +22,7 @@ class TpeProposals(Proposals):
         super().__init__(search, candidates)
         assert isinstance(search.strategy, Tpe)
         self.strategy, self.space = search.strategy, space_of(candidates.knobs)
+        self.study = KeptStudy(search.objectives)
 
     def choose(self, number: int, attempt: int, outcomes: Outcomes) -> Point | None:
         with quiet():
@@ -31,7 +32,8 @@ class TpeProposals(Proposals):
                 constant_liar=True,
                 seed=self.seed(number, attempt),
             )
-            return ask(new_study(self.objectives, self._trials(outcomes)), sampler, self.space)
+        known = number, len(outcomes)
+        return self.study.ask(known, lambda: self._trials(outcomes), sampler, self.space)
 
     def _trials(self, outcomes: Outcomes) -> Iterator[FrozenTrial]:
         for number, point in enumerate(self.points):
