@@ -106,7 +106,7 @@ def _open_database(uri: str) -> MlflowClient:
     import sqlalchemy.exc
 
     mlflow.set_tracking_uri(uri)  # MLflow finds some artifacts only by this
-    _check_port(uri)
+    check_port(uri)
     try:
         if uri.startswith("sqlite:"):
             _prepare_file(uri)
@@ -155,7 +155,7 @@ def _open_server(uri: str) -> MlflowClient:
     return client
 
 
-def _check_port(uri: str) -> None:
+def check_port(uri: str) -> None:
     """Find out at once that a database server is away; MLflow would try for over a minute and a half."""
     parts = urlsplit(uri)
     port = _DATABASE_PORTS.get(parts.scheme.partition("+")[0])
