@@ -24,7 +24,11 @@ class Owner:
     @classmethod
     def current(cls) -> Owner:
         """This process."""
-        pid = os.getpid()
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Owner:
+        """A process of this machine that runs now."""
         return cls(socket.gethostname(), _boot_id(), pid, _start_of(pid) or "")
 
     @classmethod
