@@ -63,7 +63,9 @@ class PostgreSQL:
         options = f"-h 127.0.0.1 -p {port} -c unix_socket_directories=''"
         done = self._run("pg_ctl", "start", "-w", "-D", str(self.data), "-l", str(self.log), "-o", options)
         if done.returncode:
-            raise UserError(f"PostgreSQL did not start: {last_line(self.log)}", hint=f"See {self.log}.", exit_code=RUN_FAILED)
+            raise UserError(
+                f"PostgreSQL did not start: {last_line(self.log)}", hint=f"See {self.log}.", exit_code=RUN_FAILED
+            )
         asked = ("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", NAME, NAME)
         made = self._run(*asked, environment={"PGPASSWORD": password})
         if made.returncode and "already exists" not in made.stderr:
@@ -85,7 +87,8 @@ class PostgreSQL:
         if os.geteuid() != 0:
             return
         shutil.chown(self.folder, ACCOUNT, ACCOUNT)
-        if subprocess.run(["test", "-w", str(self.folder)], **_as_account()).returncode:
+        entering = ["test", "-w", str(self.folder)]
+        if subprocess.run(entering, user=ACCOUNT, group=ACCOUNT, extra_groups=[]).returncode:
             raise UserError(
                 f"PostgreSQL runs as user {ACCOUNT}, who may not enter {self.folder.parent}.",
                 hint="Use another folder (/var/lib/convspec, say), or `chmod o+x` each one above it.",
@@ -113,6 +116,7 @@ class PostgreSQL:
     def _run(
         self, program: str, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
+        account = ACCOUNT if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
         # what a server inherits stays open as long as it runs; so a file takes what is said, not a pipe
         with (self.folder / "programs.log").open("w+", errors="replace") as said:
             done = subprocess.run(
@@ -122,7 +126,9 @@ class PostgreSQL:
                 stderr=said,
                 cwd="/",
                 env={"PATH": os.defpath, "LC_ALL": "C", **(environment or {})},
-                **_as_account(),
+                user=account,
+                group=account,
+                extra_groups=[] if account else None,
             )
             said.seek(0)
             return subprocess.CompletedProcess(done.args, done.returncode, "", said.read())
@@ -146,8 +152,3 @@ def last_line(log: Path) -> str:
 
 def _has_account() -> bool:
     return any(entry.pw_name == ACCOUNT for entry in pwd.getpwall())
-
-
-def _as_account() -> dict[str, str | list[str]]:
-    """PostgreSQL refuses to run as root."""
-    return {"user": ACCOUNT, "group": ACCOUNT, "extra_groups": []} if os.geteuid() == 0 else {}

@@ -13,8 +13,9 @@ from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
-from convspec.errors import RUN_FAILED, UserError
 from postgresql import last_line
+
+from convspec.errors import RUN_FAILED, UserError
 from runners.tracking.owner import Owner
 from runners.tracking.ui import ui_command
 

@@ -21,10 +21,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from convspec.errors import UserError
 from postgresql import NAME, PostgreSQL
-from runners.tracking.ui import is_free
 from server import Server
+
+from convspec.errors import UserError
+from runners.tracking.ui import is_free
 
 PARTS = ("database", "server")
 
@@ -98,7 +99,9 @@ class Store:
             port = getattr(self, name)
             option = f"--{name.replace('_', '-')}"
             if running[part] and port != getattr(known, name):
-                raise UserError(f"The {part} of {self.folder} runs on port {getattr(known, name)}.", hint="Stop it first.")
+                raise UserError(
+                    f"The {part} of {self.folder} runs on port {getattr(known, name)}.", hint="Stop it first."
+                )
             if part in parts and not running[part] and not is_free("127.0.0.1", port):
                 raise UserError(f"Port {port} of 127.0.0.1 is taken.", hint=f"Use another: {option} {port + 1}")
 
@@ -134,7 +137,8 @@ def main() -> int:
     try:
         found = act(given)
     except UserError as error:
-        print(json.dumps({"error": error.message, "hint": error.hint}) if given.json else "", end="")
+        if given.json:
+            print(json.dumps({"error": error.message, "hint": error.hint}))
         print(f"Error: {error}", file=sys.stderr)
         return error.exit_code
     print(json.dumps(found) if given.json else told(found))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +29,8 @@ class Swept:
 
     def __str__(self) -> str:
         if self.message:
-            return f"Run {self.run_id or self.folder.name} is not recorded completely yet: {self.message}"
+            why = f"Run {self.run_id or self.folder.name} is not recorded completely yet: {self.message}"
+            return f"{why} `convspec sync` tries for longer."
         if self.status == "KILLED":
             again = f"`convspec run FILE --resume {self.run_id}` goes on with it."
             return f"Run {self.run_id} was killed; all that it left is recorded. {again}"
@@ -75,6 +78,16 @@ def reap(client: MlflowClient, home: Path) -> list[str]:
     return gone
 
 
+@contextmanager
+def claim_orphan(folder: Path) -> Iterator[bool]:
+    """Hold a spool whose trainer is gone and that nobody sends; False where there is nothing to be sent of it."""
+    with record.claim(folder, wait=False) as free:
+        if free and record.load(folder) is None and not (folder / "checkpoint.safetensors").exists():
+            record.remove(folder)  # killed before anything was trained or sent anywhere
+            free = False
+        yield free
+
+
 def _is_orphan(folder: Path) -> bool:
     known = record.load(folder)
     if known is not None and known.is_settled(folder):
@@ -82,8 +95,5 @@ def _is_orphan(folder: Path) -> bool:
     owner = events.owner_of(folder)
     if owner is None or not owner.is_gone():
         return False
-    with record.claim(folder, wait=False) as free:
-        if free and known is None and not (folder / "checkpoint.safetensors").exists():
-            record.remove(folder)  # killed before anything was trained or sent anywhere
-            return False
+    with claim_orphan(folder) as free:
         return free and known is not None

@@ -49,9 +49,13 @@ class Owner:
             "convspec.pid_start": self.pid_start,
         }
 
+    def is_here(self) -> bool:
+        """Whether it is a process of this machine."""
+        return self.host == socket.gethostname()
+
     def is_gone(self) -> bool:
         """Whether it is certain that the process has ended; on another host nothing is certain."""
-        if self.host != socket.gethostname():
+        if not self.is_here():
             return False
         return self.boot_id != _boot_id() or _start_of(self.pid) != self.pid_start
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 _LOCK = 0x636F6E76  # any number, the same for everybody
 _REASON = re.compile(r"(?:.*failed: )?(?:FATAL: +)?(.*)")  # behind the address and the driver's name
-_REFUSAL = re.compile(r"authentication failed|does not exist|no pg_hba\.conf entry|no password supplied|permission denied")
+_REFUSAL = re.compile(
+    r"authentication failed|does not exist|no pg_hba\.conf entry|no password supplied|permission denied"
+)
 _REDIRECT = "Name another database with --tracking-uri."
 _ADDRESS = "An address is written postgresql://NAME:PASSWORD@HOST:PORT/DATABASE."
 

@@ -21,6 +21,10 @@ _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _KINDS = "sqlite:///FILE, http(s)://HOST, postgresql://..., mysql://... or mssql://..."
 _CREDENTIALS = "MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN, say who you are."
 _NO_MLFLOW = ("is no MLflow server", "Look at its address in a browser, or name another store with --tracking-uri.")
+_CAUSE = re.compile(
+    r"Max retries exceeded .*?(Connection refused|[\w ]+ not known|[\w. ]+ timed out|[Nn]o route to host"
+    r"|Network is unreachable|wrong version number|certificate verify failed)"
+)
 _PACKAGES = {"psycopg": "'convspec[postgresql]'"}
 _REFUSALS = {
     "PERMISSION_DENIED": ("does not allow it", _CREDENTIALS),
@@ -179,5 +183,7 @@ def _check_port(uri: str) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, without what MLflow adds below it."""
-    return redacted(str(error).partition("\n")[0][:300])
+    """What an error says, without what MLflow adds below it; of a failed connection, only what was wrong with it."""
+    text = str(error).partition("\n")[0]
+    cause = _CAUSE.search(text)
+    return cause[1] if cause else redacted(text[:300])
