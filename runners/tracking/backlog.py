@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from convspec.errors import UserError
 from runners.tracking import events, record
 from runners.tracking.orphans import claim_orphan
 from runners.tracking.process import launch
@@ -34,7 +35,8 @@ class Amount:
         return Amount(self.figures - other.figures, self.files - other.files)
 
     def __str__(self) -> str:
-        return f"{self.figures:,} figures, {self.files} files"
+        counts = ((self.figures, "figure"), (self.files, "file"))
+        return ", ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in counts)
 
 
 @dataclass(frozen=True)
@@ -70,18 +72,24 @@ def sync(home: Path, *, default_uri: str, redirect: str | None = None, patience:
     part of it is in another. Where a store is away, it is tried for `patience` seconds.
     """
     before: dict[Path, record.Record] = {}
+    amounts: dict[Path, Amount] = {}
     for folder in unsent(home):
-        reason = _obstacle(folder)
-        if reason:
-            yield _told(folder, record.load(folder) or record.Record(default_uri), reason=reason, tended=True)
-        elif (known := _addressed(folder, default_uri, redirect)) is not None:
-            before[folder] = known
+        known = record.load(folder) or record.Record(default_uri)
+        try:
+            if reason := _obstacle(folder):
+                yield _told(folder, known, reason=reason, tended=True)
+            elif (addressed := _addressed(folder, default_uri, redirect)) is not None:
+                amounts[folder] = Amount.of(folder, addressed)
+                before[folder] = addressed
+        except UserError as problem:
+            yield _told(folder, known, reason=str(problem))
     if before:
-        yield from _send(home, before, patience)
+        yield from _send(home, before, amounts, patience=patience)
 
 
-def _send(home: Path, before: dict[Path, record.Record], patience: float) -> Iterator[Delivered]:
-    amounts = {folder: Amount.of(folder, known) for folder, known in before.items()}
+def _send(
+    home: Path, before: dict[Path, record.Record], amounts: dict[Path, Amount], *, patience: float
+) -> Iterator[Delivered]:
     log = home / ".convspec" / "sync.log"
     drainer = launch(before, log=log, options=["--orphaned", "--patience", str(patience)], alone=True)
     for report in drainer.ended(_LONGEST_SECONDS):

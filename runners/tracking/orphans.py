@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convspec.errors import UserError
 from runners.tracking import events, record
 from runners.tracking.owner import Owner
 from runners.tracking.process import launch
@@ -42,9 +43,17 @@ def sweep(home: Path) -> list[Swept]:
 
     Safe to run at any time and at once with another. A run marked KILLED keeps its folder, from which it can continue.
     """
-    folders = [folder for folder in record.spools(home) if _is_orphan(folder)]
-    if not folders:
-        return []
+    folders, damaged = [], []
+    for folder in record.spools(home):
+        try:
+            if _is_orphan(folder):
+                folders.append(folder)
+        except UserError as problem:
+            damaged.append(Swept(folder, "", "", str(problem)))
+    return damaged + (_deliver(home, folders) if folders else [])
+
+
+def _deliver(home: Path, folders: list[Path]) -> list[Swept]:
     log = home / ".convspec" / "sweep.log"
     drainer = launch(folders, log=log, options=["--orphaned", "--patience", "0"], alone=True)
     reports = drainer.outcomes(_TIMEOUT_SECONDS)

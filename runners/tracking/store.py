@@ -22,7 +22,7 @@ _KINDS = "sqlite:///FILE, http(s)://HOST, postgresql://..., mysql://... or mssql
 _CREDENTIALS = "MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN, say who you are."
 _NO_MLFLOW = ("is no MLflow server", "Look at its address in a browser, or name another store with --tracking-uri.")
 _CAUSE = re.compile(
-    r"Max retries exceeded .*?(Connection refused|[\w ]+ not known|[\w. ]+ timed out|[Nn]o route to host"
+    r"Max retries exceeded .*?(Connection refused|\w[\w ]* not known|\w[\w. ]* timed out|[Nn]o route to host"
     r"|Network is unreachable|wrong version number|certificate verify failed)"
 )
 _PACKAGES = {"psycopg": "'convspec[postgresql]'"}
