@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +69,12 @@ class Drainer:
                 return other.wait(timeout)
         known = record.load(self._folder) or record.Record("")
         if last is not None:
-            message = f"Not everything could be recorded. {last['message']}"
+            message = f"Not everything could be recorded. {last['message'].rstrip('.')}."
         elif self._process.poll() is None:
             message = "The run is still being recorded; that goes on in the background."
         else:
             message = f"The process that records the run ended early; see {self._folder / 'drain.log'}."
-        kept = f"The rest is kept in {self._folder} and sent by the next convspec command here."
+        kept = f"The rest is kept in {self._folder} and sent by `convspec sync`, or the next convspec command here."
         return Outcome(known.run_id, known.experiment_id, sent=False, message=f"{message} {kept}")
 
     def close(self) -> None:
@@ -89,12 +89,19 @@ class Drainer:
 
     def outcomes(self, timeout: float) -> list[dict[str, Any]]:
         """The final report of each spool delivered, once all are done or `timeout` seconds have gone by."""
+        return list(self.ended(timeout))
+
+    def ended(self, timeout: float) -> Iterator[dict[str, Any]]:
+        """The final report of each spool as soon as its delivery is over, for no longer than `timeout` seconds."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         deadline = time.monotonic() + timeout
-        while self._listen(deadline):
-            pass
-        return [report for report in self._heard if report["report"] == "end"]
+        told = 0
+        while True:
+            yield from (report for report in self._heard[told:] if report["report"] == "end")
+            told = len(self._heard)
+            if not self._listen(deadline):
+                return
 
     def _listen(self, deadline: float) -> bool:
         """Take in what is reported next; False where nothing more comes, or not in time."""
