@@ -23,6 +23,7 @@ COMMANDS = {
     "reproduce": "Run again and compare the weights to the bit.",
     "list": "List shipped pipelines and recorded runs.",
     "ui": "Open MLflow's pages on the recorded runs.",
+    "tea": "Search one knob in five ways, from robust to fast.",
     "schema": "Print the JSON Schema of a pipeline file, for editors.",
 }
 
