@@ -59,7 +59,7 @@ def genetic(taste: Tasting, start: float, generator: np.random.Generator) -> flo
 
     Source: Holland 1975, "Adaptation in Natural and Artificial Systems"; with real numbers for genes.
     """
-    first = [start, *generator.uniform(COLDEST, HOTTEST, POPULATION - 1).tolist()]
+    first: list[float] = [start, *generator.uniform(COLDEST, HOTTEST, POPULATION - 1).tolist()]
     cups = sorted((taste(temperature), temperature) for temperature in first)
     without_better = 0
     for _ in range(GENERATIONS):
