@@ -26,6 +26,7 @@ COMMANDS = {
     "list": "List shipped pipelines and recorded runs.",
     "sync": "Send what the store does not have yet.",
     "ui": "Open MLflow's pages on the recorded runs.",
+    "tea": "Search one knob in five ways, from robust to fast.",
     "schema": "Print the JSON Schema of a pipeline file, for editors.",
 }
 
