@@ -137,6 +137,17 @@ def check_tree(tree: Node, file: str, *, folder: Path) -> Loaded:
     return Loaded(pipeline, drawn, folder, file)
 
 
+def read_tree(file: str) -> Node:
+    """The values of a file, or of a shipped pipeline, with their places, before anything in them is checked.
+
+    Raises PipelineError where the file cannot be read, or is no mapping.
+    """
+    tree = parse(_read(find(file)), file)
+    if not isinstance(tree.value, dict):
+        raise PipelineError([_no_mapping(Places(tree))])
+    return tree
+
+
 def find(file: str) -> Path:
     """The path of a file, or of a shipped pipeline where `file` is just its name."""
     path, known = Path(file), shipped.find(file)
