@@ -104,7 +104,7 @@ def _estimate(
     """Of `runs` trainings of which a sample stands for all."""
     datasets = Datasets()
     order = sorted(sample, key=lambda loaded: loaded.plan.multiply_adds)
-    chosen = {id(one): one for one in (order[0], order[len(order) // 2], order[-1])}
+    chosen = {one.plan.multiply_adds: one for one in (order[0], order[len(order) // 2], order[-1])}
     measured = [_measure(loaded, datasets, request) for loaded in chosen.values()]
     pace = _pace(measured)
     each = fmean(pace(loaded.plan.multiply_adds) * _examples(loaded, datasets) for loaded in sample)
