@@ -28,8 +28,8 @@ MEASURED = 3
 """Candidates of which steps are measured: the smallest, the one in the middle, the largest."""
 MEASURING_SECONDS = 0.5
 """About how long each of them is measured, behind a first step that does not count."""
-STARTING_SECONDS, RECORDING_SECONDS = 2.5, 0.15
-"""What a family takes before its first run, and what each run takes beside its training."""
+STARTING_SECONDS, RECORDING_SECONDS = 3.0, 0.8
+"""What a family takes before its first run, and what each run takes beside its training: its model goes to the store."""
 
 
 @dataclass(frozen=True)

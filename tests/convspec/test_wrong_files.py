@@ -156,12 +156,8 @@ class TestFilesThatCannotBeRead:
     def test_a_missing_file_without_one_lists_the_shipped_pipelines(self, command: Command, tmp_path: Path) -> None:
         out = command("check", str(tmp_path / "absent.yaml")).out
         assert (
-<<<<<<< HEAD
-            "absent.yaml  there is no such file. Shipped pipelines: alexnet, digits, digits_search, dqn, fashion_mnist,"
+            "absent.yaml  there is no such file. Shipped pipelines: alexnet, digits, digits_architectures, digits_search,"
             in out
-=======
-            "absent.yaml  there is no such file. Shipped pipelines: alexnet, digits, digits_architectures, dqn," in out
->>>>>>> core
         )
 
     def test_a_folder(self, command: Command, tmp_path: Path) -> None:
