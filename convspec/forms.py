@@ -30,7 +30,7 @@ class _Checked(Protocol):
 
 
 def schema_of(annotation: Any) -> CoreSchema:
-    """What Pydantic's core checks values of a type by; lists of a file become tuples."""
+    """What Pydantic's core checks values of a type by; lists of a file become tuples, mappings stay what they are."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         (form,) = annotation.__metadata__
@@ -42,6 +42,9 @@ def schema_of(annotation: Any) -> CoreSchema:
         items = [schema_of(item) for item in arguments if item is not Ellipsis]
         last = 0 if Ellipsis in arguments else None
         return core_schema.tuple_schema(items, variadic_item_index=last, strict=False)
+    if origin is dict:
+        keys, values = (schema_of(argument) for argument in arguments)
+        return core_schema.dict_schema(keys, values)
     if origin in (Union, UnionType):
         (inner,) = (one for one in arguments if one is not NoneType)
         return core_schema.nullable_schema(schema_of(inner))

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 def json_schema_of(spec: type[Spec]) -> Json:
     """The JSON Schema (draft 2020-12) of the plain values that spell a spec."""
     definitions: Json = {}
-    schema = _object_of(spec, definitions)
+    schema = {**_object_of(spec, definitions), **spec.json_schema_rules()}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "$defs": definitions}
 
 
@@ -56,7 +56,7 @@ def _value(core: Any, definitions: Json) -> Json:
         case {"type": "default", "schema": inner}:
             default = {"default": core["default"]} if core.get("default") is not None else {}
             return {**_value(inner, definitions), **default}
-        case {"type": "function-before" | "function-after", "schema": inner}:
+        case {"type": "function-before" | "function-after" | "function-wrap", "schema": inner}:
             return _value(inner, definitions)
         case {"type": "nullable", "schema": inner}:
             return {"anyOf": [_value(inner, definitions), {"type": "null"}]}
@@ -66,7 +66,10 @@ def _value(core: Any, definitions: Json) -> Json:
             return {"enum": words}
         case {"type": "tuple", "items_schema": items}:
             return _list(core, [_value(item, definitions) for item in items])
-    return {"type": _TYPES[core["type"]], **{_LIMITS[name]: core[name] for name in _LIMITS if name in core}}
+        case {"type": "dict", "keys_schema": keys, "values_schema": values}:
+            return _mapping(core, _value(keys, definitions), _value(values, definitions))
+    kind = {"type": _TYPES[core["type"]]} if core["type"] in _TYPES else {}
+    return {**kind, **{_LIMITS[name]: core[name] for name in _LIMITS if name in core}}
 
 
 def _list(core: CoreSchema, items: list[Json]) -> Json:
@@ -74,6 +77,11 @@ def _list(core: CoreSchema, items: list[Json]) -> Json:
         return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
     limits = {_LIST_LIMITS[name]: core[name] for name in _LIST_LIMITS if name in core}
     return {"type": "array", "items": items[0], **limits}
+
+
+def _mapping(core: Any, keys: Json, values: Json) -> Json:
+    least = {"minProperties": core["min_length"]} if "min_length" in core else {}
+    return {"type": "object", "propertyNames": keys, "additionalProperties": values, **least}
 
 
 def _reference(choice: type[Choice], definitions: Json) -> Json:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import SchemaValidator, ValidationError
 
-from convspec import shipped
+from convspec import shipped, variations
 from convspec.data import DataSource, Description
 from convspec.document import LARGEST_FILE, parse
 from convspec.errors import PipelineError, Problem, UserError
 from convspec.nodes import Node
 from convspec.paths import apply_setting
 from convspec.pipeline import Pipeline
+from convspec.pipeline_file import PipelineFile
 from convspec.places import Places
 from convspec.plan import Plan, PlanError, plan
 from convspec.spec import STRICT
 from convspec.training import Training
+
+if TYPE_CHECKING:
+    from convspec.searching import Searching
 
 
 class Loaded(NamedTuple):
@@ -30,18 +35,93 @@ class Loaded(NamedTuple):
     file: str
 
 
-def load(file: str | Path, settings: Sequence[str] = ()) -> Loaded:
-    """Reads and checks a file (or a shipped pipeline by its name), with `PATH=VALUE` settings put in.
+class Member(NamedTuple):
+    """One architecture with one seed, out of several."""
 
-    Raises PipelineError with every problem found, sorted by place.
+    architecture: str
+    seed: int
+    loaded: Loaded
+
+
+class Several(NamedTuple):
+    """Every architecture of a file with every seed, all of them right; `text` is what the file says."""
+
+    members: tuple[Member, ...]
+    folder: Path
+    file: str
+    text: str
+
+    @property
+    def experiment(self) -> str:
+        return self.members[0].loaded.pipeline.experiment
+
+    @property
+    def description(self) -> str:
+        return self.members[0].loaded.pipeline.description
+
+    @property
+    def architectures(self) -> tuple[Member, ...]:
+        """The first member of each architecture."""
+        return tuple({member.architecture: member for member in reversed(self.members)}.values())[::-1]
+
+
+def load(file: str | Path, settings: Sequence[str] = ()) -> Loaded:
+    """Reads and checks a file (or a shipped pipeline by its name), with `PATH=VALUE` settings put in. `FILE@ARCHITECTURE` is
+    one of several architectures, with the first seed.
+
+    Raises PipelineError with every problem found, sorted by place, or where the file holds several pipelines.
     """
+    name, _, architecture = str(file).rpartition("@")
+    if name and not find(str(file)).is_file():
+        return _one_of(load_all(name, settings), architecture, str(file))
+    return _only(load_all(file, settings))
+
+
+def load_all(file: str | Path, settings: Sequence[str] = ()) -> Loaded | Several | Searching:
+    """The same for a file that may hold several pipelines."""
     path = find(str(file))
-    return load_text(_read(path), str(file), folder=path.parent, settings=settings)
+    return load_all_text(_read(path), str(file), folder=path.parent, settings=settings)
 
 
 def load_text(text: str, file: str, *, folder: Path, settings: Sequence[str] = ()) -> Loaded:
-    """The same for a text at hand; `file` is what messages call it."""
-    return check_tree(_apply(settings, parse(text, file)), file, folder=folder)
+    """The one pipeline of a text at hand; `file` is what messages call it."""
+    return _only(load_all_text(text, file, folder=folder, settings=settings))
+
+
+def load_all_text(text: str, file: str, *, folder: Path, settings: Sequence[str] = ()) -> Loaded | Several | Searching:
+    """The same for a text that may hold several pipelines."""
+    tree = _apply(settings, parse(text, file))
+    if tree.child("search") is not None:
+        from convspec.searching import searching
+
+        return searching(tree, file, folder=folder, text=text, check=partial(check_tree, file=file, folder=folder))
+    if not variations.are_several(tree):
+        return check_tree(tree, file, folder=folder)
+    found = variations.expand(tree, partial(check_tree, file=file, folder=folder))
+    members = tuple(Member(one.architecture, one.seed, loaded) for one, loaded in found)
+    return Several(members, folder, file, text)
+
+
+def _only(found: Loaded | Several | Searching) -> Loaded:
+    if isinstance(found, Loaded):
+        return found
+    if not isinstance(found, Several):
+        return found.base
+    names = ", ".join(f"{found.file}@{member.architecture}" for member in found.architectures)
+    raise _nowhere(Path(found.file), "the file holds several pipelines.", f"Take one of them: {names}.")
+
+
+def _one_of(found: Loaded | Several | Searching, architecture: str, file: str) -> Loaded:
+    if not isinstance(found, Several):
+        raise _nowhere(Path(file), f"{found.file} holds one pipeline.", f"Leave out @{architecture}.")
+    for member in found.members:
+        if member.architecture == architecture:
+            return member.loaded
+    from convspec.hints import did_you_mean
+
+    names = [member.architecture for member in found.architectures]
+    hint = did_you_mean(architecture, names, what="There are")
+    raise _nowhere(Path(file), f"{found.file} has no architecture {architecture}.", hint)
 
 
 def check_tree(tree: Node, file: str, *, folder: Path) -> Loaded:
@@ -142,7 +222,7 @@ def _validate(places: Places, problems: list[Problem]) -> Pipeline | None:
     except ValidationError as error:
         from convspec.messages import problems_of
 
-        problems += problems_of(error, places, Pipeline)
+        problems += problems_of(error, places, PipelineFile)
         return None
 
 

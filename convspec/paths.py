@@ -48,15 +48,31 @@ def locate(tree: object, path: Location) -> Location:
     found: list[str | int] = []
     for index, step in enumerate(path):
         here = value_at(tree, tuple(found))
-        if found == ["network"] and isinstance(step, str):
-            found[:] = _layer_called(step, here)
+        if _is_network(found) and isinstance(step, str):
+            found += _layer_called(step, here)[1:]
             continue
+        if found == ["architectures"]:
+            _check_architecture(step, here)
         _check_entry(step, here, found)
         kind = _kind_of_layer(here, found)
         if kind is not None and (step != kind or _is_field(kind, path[index + 1 :])):
             found.append(kind)
         found.append(step)
     return tuple(found)
+
+
+def _check_architecture(name: str | int, architectures: object) -> None:
+    if isinstance(architectures, dict) and name not in architectures:
+        from convspec.hints import did_you_mean
+
+        raise PathError(
+            f"no architecture is called {name}", str(name), hint=did_you_mean(str(name), map(str, architectures))
+        )
+
+
+def _is_network(at: Sequence[str | int]) -> bool:
+    """Whether a list of layers stands here."""
+    return at == ["network"] or (len(at) == 2 and at[0] == "architectures")
 
 
 def _is_field(kind: str, rest: Location) -> bool:
@@ -96,7 +112,7 @@ def _option(here: object) -> str | None:
 
 def _kind_of_layer(here: object, at: list[str | int]) -> str | None:
     """The kind of the layer that stands here, where one does."""
-    if not at or at[0] != "network" or not isinstance(at[-1], int):
+    if not at or at[0] not in ("network", "architectures") or not isinstance(at[-1], int):
         return None
     if isinstance(here, str):
         return here
@@ -144,6 +160,11 @@ def apply_setting(tree: Node, setting: str) -> Node:
     mark = Mark("--set", 1, max(path.rfind("."), path.rfind("[")) + 2, setting)
     value = parse(text, "--set", column_offset=len(path) + 1, source=setting)
     return _replaced(tree, location, value, mark)
+
+
+def put(tree: Node, location: Location, value: Node) -> Node:
+    """The tree with a value put in at a location, as a setting does."""
+    return _replaced(tree, location, value, value.mark)
 
 
 def _replaced(node: Node, location: Location, value: Node, mark: Mark) -> Node:

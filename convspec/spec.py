@@ -108,6 +108,11 @@ class Spec:
         return schema
 
     @classmethod
+    def json_schema_rules(cls) -> Mapping[str, Any]:
+        """What a JSON Schema says besides the fields."""
+        return {}
+
+    @classmethod
     def key_names(cls) -> tuple[str, ...]:
         """What the fields are called in a file."""
         return tuple(field.alias or name for name, field in cls.fields().items())
@@ -168,6 +173,8 @@ def _field_of(cls: type[Spec], name: str, annotation: Any) -> Field:
 def _plain(value: Any) -> object:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
     return value.plain() if isinstance(value, Spec) else value
 
 

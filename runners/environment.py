@@ -35,6 +35,7 @@ def differences(before: dict[str, str], now: dict[str, str]) -> list[str]:
     ]
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)
@@ -66,6 +67,7 @@ def for_children() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, str(ROOT)])}
 
 
+@cache
 def commit(folder: Path) -> str | None:
     """The git commit of a folder, with `+changes` where files differ from it; None outside a repository."""
     if shutil.which("git") is None:

@@ -27,6 +27,12 @@ from runners.training.loop import Trainer, votes_for
 Weights = dict[str, NDArray[Any]]
 
 
+def read_data(loaded: Loaded) -> Dataset:
+    """The data of a pipeline. Raises UserError where they are missing or wrong."""
+    pipeline = loaded.pipeline
+    return load(pipeline.data, folder=loaded.folder, seed=pipeline.seed, everything_is_test=pipeline.training is None)
+
+
 class Observer(Protocol):
     """Whoever wants to follow a training: a progress bar, a spool."""
 
@@ -62,14 +68,14 @@ class Experiment:
         device: str = "auto",
         compiled: bool = False,
         processes: Processes | None = None,
+        read: Callable[[Loaded], Dataset] | None = None,
     ) -> Experiment:
         """Reads the data and chooses the engine; `begun` is that of a run which is gone on with or repeated. `processes` are
-        those that share the training, where the pipeline asks for several. Raises UserError where one of them is not there."""
+        those that share the training, where the pipeline asks for several; `read` gives the data. Raises UserError where one of
+        them is not there."""
         pipeline, processes = loaded.pipeline, processes or Processes()
         chosen = choose(pipeline, loaded.plan, begun=begun, device=device, compiled=compiled, place=processes.place)
-        dataset = load(
-            pipeline.data, folder=loaded.folder, seed=pipeline.seed, everything_is_test=pipeline.training is None
-        )
+        dataset = (read or read_data)(loaded)
         if loaded.plan.words is not None:
             require_words(dataset, loaded.plan.words)
         return cls(loaded, dataset, chosen, threads, processes)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from convspec.loading import Loaded
@@ -31,18 +32,37 @@ COMPILED = "compiled"
 """The figure of a checkpoint that says whether the steps were compiled."""
 
 
-class Recording:
-    """Observes a training and writes what happens into a spool."""
+def figures_of_training(saved: Checkpoint) -> Checkpoint:
+    """What the training itself saved, without what `Recording.save` adds."""
+    figures = {name: figure for name, figure in saved.figures.items() if name not in (DATA, ENGINE, COMPILED)}
+    return replace(saved, figures=figures)
 
-    def __init__(self, spool: Spool, loaded: Loaded, dataset: Dataset, engine: EngineChoice) -> None:
+
+class Recording:
+    """Observes a training and writes what happens into a spool, under the run's `name`, with `tags` of its own. `draws` says
+    whether there are pictures."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        loaded: Loaded,
+        dataset: Dataset,
+        engine: EngineChoice,
+        *,
+        name: str = "",
+        tags: Mapping[str, str] = MappingProxyType({}),
+        draws: bool = True,
+    ) -> None:
         self.spool, self.loaded, self.dataset, self.engine = spool, loaded, dataset, engine
+        self.name = name or f"{loaded.pipeline.experiment} seed {loaded.pipeline.seed}"
+        self.own_tags, self.draws = tags, draws
 
     def announce(self, *, threads: int, keep_files: bool) -> None:
         """Says what the run is; `keep_files` stores the pipeline and the plan with it."""
         pipeline = self.loaded.pipeline
         self.spool.start(
             pipeline.experiment,
-            name=f"{pipeline.experiment} seed {pipeline.seed}",
+            name=self.name,
             description=pipeline.description,
             params=files.flattened(files.normalised(self.loaded)),
             tags=self._tags(threads),
@@ -64,6 +84,12 @@ class Recording:
             "convspec.device": self.engine.device_name,
             "convspec.compiled": str(self.engine.compiled).lower(),
             "convspec.environment": json.dumps(environment.describe(self.engine.name) | {"threads": str(threads)}),
+        }
+        tags |= {
+            "convspec.seed": str(self.loaded.pipeline.seed),
+            "convspec.parameters": str(self.loaded.plan.parameter_count),
+            "convspec.multiply_adds": str(self.loaded.plan.multiply_adds),
+            **self.own_tags,
         }
         commit = environment.commit(Path.cwd())
         return tags if commit is None else tags | {"mlflow.source.git.commit": commit}
@@ -93,7 +119,8 @@ class Recording:
         self.spool.tags({"convspec.weights_sha256": files.digest(weights)})
         self._keep("evaluation.json", json.dumps(evaluation.plain(), indent=1))
         self._keep_model(evaluation, weights, step)
-        self._draw(trainer, evaluation, weights)
+        if self.draws:
+            self._draw(trainer, evaluation, weights)
         self.spool.end("FINISHED")
 
     def _keep(self, name: str, text: str) -> None:

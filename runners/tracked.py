@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from runners import files
 from runners.interruption import Interruption
 from runners.place import LostProcessError
 from runners.processes import Processes, processes
-from runners.recording import COMPILED, DATA, ENGINE, Recording
+from runners.recording import COMPILED, DATA, ENGINE, Recording, figures_of_training
 from runners.result import Result
 from runners.tracking.events import owner_of
 from runners.tracking.process import Drainer, start_drainer
@@ -179,13 +179,12 @@ class _Run:
 
     def _checked(self, checkpoint: Checkpoint, dataset: Dataset) -> Checkpoint:
         """The state of training alone; it goes on only with the data that it began with."""
-        figures = {name: figure for name, figure in checkpoint.figures.items() if name not in (DATA, ENGINE, COMPILED)}
         if checkpoint.figures.get(DATA) != dataset.checksum:
             raise UserError(
                 f"The data have changed since run {self.request.resume} began.",
                 hint="Put the files back to go on, or leave out --resume to begin a new run.",
             )
-        return replace(checkpoint, figures=figures)
+        return figures_of_training(checkpoint)
 
     def _interrupted(self, experiment: Experiment, recording: Recording) -> None:
         assert experiment.trainer is not None

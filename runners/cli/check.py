@@ -17,12 +17,12 @@ def command(files: tuple[str, ...], settings: tuple[str, ...], as_json: bool) ->
 
     FILE is a YAML file, or the name of a shipped pipeline. Exits with 2 where anything is wrong.
     """
-    from convspec.loading import load
+    from convspec.loading import load_all
 
     problems: list[Problem] = []
     for file in files:
         try:
-            load(file, settings)
+            load_all(file, settings)
         except PipelineError as error:
             problems += error.problems
             if not as_json:

@@ -24,7 +24,9 @@ COMMANDS = {
     "predict": "Ask a trained network about a picture.",
     "reproduce": "Run again and compare the weights to the bit.",
     "list": "List shipped pipelines and recorded runs.",
+    "sync": "Send what the store does not have yet.",
     "ui": "Open MLflow's pages on the recorded runs.",
+    "tea": "Search one knob in five ways, from robust to fast.",
     "schema": "Print the JSON Schema of a pipeline file, for editors.",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from shutil import which
 from typing import Any
 
 import click
@@ -76,3 +77,8 @@ def bytes_text(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} TiB"
+
+
+def program() -> str:
+    """How this program is called: by its name, or by its path where the shell would not find it."""
+    return "convspec" if which("convspec") or not sys.argv[0].endswith("convspec") else sys.argv[0]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from shutil import which
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +18,7 @@ from runners.cli.output import (
     figure_text,
     json_option,
     processes_option,
+    program,
     setting_option,
     table,
     tracking_option,
@@ -47,6 +46,21 @@ MOST_ROWS_SHOWN = 20
 @device_option
 @processes_option
 @compile_option
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that train the runs of a file with several; one for each core by default.",
+)
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Train a file with several pipelines, or a search, anew, though it has been begun before.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say how many runs a comparison or a search would train and how long that takes; nothing is recorded.",
+)
 @tracking_option
 @json_option
 def command(  # noqa: PLR0913 - one for each option
@@ -58,6 +72,9 @@ def command(  # noqa: PLR0913 - one for each option
     device: str,
     processes: int | None,
     compiled: bool,
+    workers: int | None,
+    again: bool,
+    dry_run: bool,
     tracking_uri: str | None,
     as_json: bool,
 ) -> None:
@@ -65,10 +82,17 @@ def command(  # noqa: PLR0913 - one for each option
 
     FILE is a YAML file, or the name of a shipped pipeline (`convspec list`). The weights that are kept, evaluated and
     recorded are those of the epoch with the lowest cost on the validation examples.
+
+    Of a file with several architectures or seeds every pair is trained and compared, of one with `search:` as many candidates
+    as it says are; after an interruption the same command goes on.
     """
-    from convspec.loading import load
+    from convspec.loading import Loaded, Several, load, load_all
+    from runners.cli.dry import run_dry
+    from runners.cli.families import check_options, run_comparison
     from runners.cli.progress import progress
+    from runners.cli.searches import run_search
     from runners.environment import cores
+    from runners.family.request import Request as FamilyRequest
     from runners.place import Place
     from runners.tracked import Request, run
     from runners.tracking.orphans import sweep
@@ -79,7 +103,22 @@ def command(  # noqa: PLR0913 - one for each option
     processes = place.size if place else processes
     for name, value in (("engine", engine), ("processes", processes)):
         settings = settings if value is None else (*settings, f"{name}={value}")
-    loaded = load(file, settings)
+    loaded = load(file, settings) if "@" in file else load_all(file, settings)
+    if not isinstance(loaded, Loaded):
+        check_options(resume=resume, compile=compiled, processes=processes)
+        count = min(workers or cores(), cores())
+        threads = threads or max(1, cores() // count)
+        uri = resolve_uri(tracking_uri, Path.cwd())
+        asked = FamilyRequest(Path.cwd(), uri, count, threads, device, settings, again)
+        if dry_run:
+            run_dry(loaded, asked, as_json=as_json)
+        elif isinstance(loaded, Several):
+            run_comparison(loaded, asked, as_json=as_json)
+        else:
+            run_search(loaded, asked, as_json=as_json)
+        return
+    if dry_run:
+        raise click.UsageError("--dry-run is for a file that holds several pipelines, or a search.")
     threads = threads or max(1, cores() // (place.local_size if place else loaded.pipeline.processes))
     if place is not None and place.rank > 0:
         follow(loaded, place, threads=threads, device=device, compiled=compiled)
@@ -135,7 +174,7 @@ def _print(loaded: Loaded, result: Result, uri: str) -> None:
         echo_error(result.note)
     if result.run_id:
         option = "" if uri.endswith(f"{Path.cwd()}/mlflow.db") else f" --tracking-uri {uri}"
-        echo(f"\nSee it:   {_program()} ui{option}\nAsk it:   {_program()} predict {result.run_id} PICTURE")
+        echo(f"\nSee it:   {program()} ui{option}\nAsk it:   {program()} predict {result.run_id} PICTURE")
 
 
 def _print_findings(findings: Findings, metrics: Mapping[str, float]) -> None:
@@ -148,8 +187,3 @@ def _print_findings(findings: Findings, metrics: Mapping[str, float]) -> None:
         if name.endswith("/test") and name != "cost/test":
             echo(f"{name:<13}  {figure_text(value)}{remark}")
             remark = ""
-
-
-def _program() -> str:
-    """How this program is called: by its name, or by its path where the shell would not find it."""
-    return "convspec" if which("convspec") or not sys.argv[0].endswith("convspec") else sys.argv[0]

@@ -17,6 +17,6 @@ def command(as_json: bool) -> None:
     import json
 
     from convspec.json_schema import json_schema_of
-    from convspec.pipeline import Pipeline
+    from convspec.pipeline_file import PipelineFile
 
-    echo(json.dumps(json_schema_of(Pipeline), indent=None if as_json else 2))
+    echo(json.dumps(json_schema_of(PipelineFile), indent=None if as_json else 2))

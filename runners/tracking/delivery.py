@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from mlflow import MlflowClient
 from mlflow.entities import (
@@ -31,9 +32,16 @@ _log = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Sends the events of one spool, and notes in its record how far it came."""
+    """Sends the events of one spool, and notes in its record how far it came. `tags` are given to the run when it is made."""
 
-    def __init__(self, client: MlflowClient, folder: Path, known: record.Record) -> None:
+    def __init__(
+        self,
+        client: MlflowClient,
+        folder: Path,
+        known: record.Record,
+        tags: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._tags = tags
         self._client = client
         self._folder = folder
         self._record = known
@@ -110,7 +118,7 @@ class Delivery:
             if found:
                 return found[0]
         note = {"mlflow.note.content": event["description"]} if event["description"] else {}
-        tags = event["tags"] | limits.tags(note) | self._owner_tags() | {_KEY_TAG: event["key"]}
+        tags = event["tags"] | limits.tags(note) | self._owner_tags() | {_KEY_TAG: event["key"], **self._tags}
         return self._client.create_run(experiment_id, start_time=event["time_ms"], run_name=event["name"], tags=tags)
 
     def _experiment(self, name: str) -> str:

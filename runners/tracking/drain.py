@@ -13,17 +13,23 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from convspec.errors import UserError
 from runners.tracking import events, record
 from runners.tracking.database import StoreAwayError, fold_log, path_of
+from runners.tracking.owner import Owner
 from runners.tracking.store import SETTINGS, first_line, open_client
 from runners.tracking.trainer import Trainer
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 POLL_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 15.0
@@ -41,13 +47,18 @@ Result = TypeVar("Result")
 
 @dataclass
 class Drain:
-    """The delivery of one spool, for as long as its trainer lives and `patience` seconds more."""
+    """The delivery of one spool, for as long as its trainer lives and `patience` seconds more.
+
+    `waited` tells how much of its patience it took; `away` is what there is to say of a store that could not be opened.
+    """
 
     folder: Path
     trainer: Trainer
     patience: float
     orphaned: bool
     report: Callable[..., None]
+    waited: float = 0.0
+    away: str = ""
 
     def run(self) -> None:
         """Deliver all there is, and report how that went."""
@@ -58,10 +69,17 @@ class Drain:
         except UserError as problem:
             known.message = str(problem)
             known.save(self.folder)
-        settled = known.is_settled(self.folder)
-        if (settled and known.status == "FINISHED") or not (known.run_id or known.message):
-            record.remove(self.folder)
+        settled = record.is_done(self.folder)
+        self._tidy(known, settled=settled)
         self.report("end", known, folder=self.folder, complete=settled)
+
+    def _tidy(self, known: record.Record, *, settled: bool) -> None:
+        """Remove what nobody needs any more: the spool of a run that finished, or those of the runs below it."""
+        if (self.folder / record.CHILDREN).is_dir():
+            if settled and known.status == "FINISHED":
+                record.remove(self.folder / record.CHILDREN)
+        elif (settled and known.status == "FINISHED") or not (known.run_id or known.message):
+            record.remove(self.folder)
 
     def _deliver(self, known: record.Record) -> None:
         known.attempts += 1
@@ -69,12 +87,13 @@ class Drain:
         known.save(self.folder)
         if self.trainer.is_gone() and not events.has_started(self.folder):
             return
-        client = self._persist(lambda: open_client(known.tracking_uri))
+        client = self._open(known.tracking_uri)
         gc.freeze()
         gc.enable()
-        from runners.tracking.delivery import Delivery  # imports MLflow, which `_lighten` must precede
+        from runners.tracking.children import Children  # imports MLflow, which `_lighten` must precede
+        from runners.tracking.delivery import Delivery
 
-        delivery = Delivery(client, self.folder, known)
+        delivery, children = Delivery(client, self.folder, known), Children(client, self.folder, known)
         reported = False
         while True:
             gone = self.trainer.is_gone()  # asked before reading, so that its last words are read
@@ -82,17 +101,32 @@ class Drain:
             if known.run_id and not reported:
                 self.report("run", known, folder=self.folder)
                 reported = True
+            self._persist(children.send)
             if gone:
                 break
             self.trainer.wait(POLL_SECONDS)
         continued = events.owner_of(self.folder) != self.trainer.owner
+        if not continued:
+            self._persist(partial(children.kill, orphaned=self.orphaned))
         if known.run_id and not known.has_ended and not continued:
             self._persist(lambda: delivery.kill(orphaned=self.orphaned))
         if known.tracking_uri.startswith("sqlite:"):
             fold_log(path_of(known.tracking_uri))
 
+    def _open(self, uri: str) -> MlflowClient:
+        if self.away:
+            raise UserError(self.away)
+        try:
+            return self._persist(lambda: open_client(uri))
+        except StoreAwayError as problem:
+            self.away = str(problem)
+            raise
+
     def _persist(self, action: Callable[[], Result]) -> Result:
-        """Try until it works, the store refuses for good, or the trainer's been gone for `patience` seconds."""
+        """Try until it works, the store refuses for good, or the trainer's been gone for `patience` seconds.
+
+        Raises StoreAwayError in the last case, UserError in the second.
+        """
         from mlflow.exceptions import MlflowException  # after `_lighten`
 
         delay = POLL_SECONDS
@@ -109,8 +143,10 @@ class Drain:
                 problem = error
             _log.warning("trying again: %s", problem)
             if self.trainer.has_been_gone(self.patience):
-                raise UserError(first_line(problem)) from problem
+                raise StoreAwayError(first_line(problem)) from problem
+            began = time.monotonic()
             self.trainer.wait(delay)
+            self.waited += time.monotonic() - began
             delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
 
@@ -133,17 +169,24 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--patience", type=float, default=60.0, help="seconds to try after the trainer is gone")
     parser.add_argument("--orphaned", action="store_true", help="mark what is found unfinished as orphaned")
+    parser.add_argument("--owner", type=Owner.parse, help="the process that trains, as JSON")
     parser.add_argument("--report", type=int, default=1, help="file descriptor of the reports")
     given = parser.parse_args(arguments)
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.SIG_IGN)  # it ends soon after its trainer, with nothing lost
     _lighten()
     report = Reports(given.report)
+    patience, away = given.patience, dict[str, str]()
     for folder in given.folders:
         with record.claim(folder, wait=not given.orphaned) as claimed:
-            if claimed and not _is_done(folder):
-                trainer = Trainer(sys.stdin.fileno(), events.owner_of(folder))
-                Drain(folder, trainer, given.patience, given.orphaned, report).run()
+            known = record.load(folder) if claimed else None
+            if known is not None and not record.is_done(folder):
+                trainer = Trainer(sys.stdin.fileno(), given.owner or events.owner_of(folder))
+                one = Drain(folder, trainer, patience, given.orphaned, report, away=away.get(known.tracking_uri, ""))
+                one.run()
+                # a store that is away for one is away for all, and a hundred of them do not wait a hundred times
+                away[known.tracking_uri] = one.away
+                patience = max(0.0, patience - one.waited)
     # tearing down MLflow's modules takes half a second, in which nothing happens
     os._exit(0)
 
@@ -153,11 +196,6 @@ def _lighten() -> None:
     gc.disable()  # nothing that is made while importing is garbage
     os.environ.update({name: value for name, value in SETTINGS.items() if name not in os.environ})
     sys.modules["pandas"] = sys.modules["pyarrow"] = None  # type: ignore[assignment]
-
-
-def _is_done(folder: Path) -> bool:
-    known = record.load(folder)
-    return known is None or known.is_settled(folder)
 
 
 if __name__ == "__main__":

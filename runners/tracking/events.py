@@ -10,9 +10,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from convspec.errors import UserError
 from runners.tracking.owner import Owner
 
 FILE = "spool.jsonl"
+_DAMAGED = "Mend that line, or move the folder away to be rid of this message."
 
 Event = dict[str, Any]
 
@@ -29,13 +31,21 @@ def now_ms() -> int:
 
 
 def read(folder: Path, offset: int = 0) -> Iterator[tuple[Event, int]]:
-    """Each whole event from byte `offset` on, with the offset behind it; a torn last line is left alone."""
+    """Each whole event from byte `offset` on, with the offset behind it; a torn last line is left alone.
+
+    Raises UserError where a line is none that was ever written: a damaged disk, or somebody's editor.
+    """
     with (folder / FILE).open("rb") as file:
         file.seek(offset)
         for text in file:
             offset += len(text)
             if text.endswith(b"\n"):
-                yield json.loads(text), offset
+                try:
+                    event = json.loads(text)
+                except ValueError as error:
+                    where = f"{folder / FILE} is damaged before byte {offset}"
+                    raise UserError(f"{where}; what follows cannot be sent.", hint=_DAMAGED) from error
+                yield event, offset
 
 
 def whole_size(folder: Path) -> int:
@@ -58,3 +68,11 @@ def owner_of(folder: Path) -> Owner | None:
 def has_started(folder: Path) -> bool:
     """Whether there is anything to be recorded of the run."""
     return any(event["event"] == "start" for event, _ in read(folder))
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether the last that was said of the run is how it ended."""
+    last = None
+    for event, _ in read(folder):
+        last = event["event"]
+    return last == "end"

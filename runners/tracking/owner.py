@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -24,7 +25,11 @@ class Owner:
     @classmethod
     def current(cls) -> Owner:
         """This process."""
-        pid = os.getpid()
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Owner:
+        """A process of this machine that runs now."""
         return cls(socket.gethostname(), _boot_id(), pid, _start_of(pid) or "")
 
     @classmethod
@@ -36,6 +41,15 @@ class Owner:
         boot_id, start = tags.get("convspec.boot_id", ""), tags.get("convspec.pid_start", "")
         return cls(tags["convspec.host"], boot_id, int(pid), start)
 
+    @classmethod
+    def parse(cls, text: str) -> Owner:
+        """The owner that `line` wrote."""
+        return cls(**json.loads(text))
+
+    def line(self) -> str:
+        """The owner as JSON, for a command line."""
+        return json.dumps(asdict(self))
+
     def tags(self) -> dict[str, str]:
         """The tags by which a later command finds out whether this process still lives."""
         return {
@@ -45,9 +59,13 @@ class Owner:
             "convspec.pid_start": self.pid_start,
         }
 
+    def is_here(self) -> bool:
+        """Whether it is a process of this machine."""
+        return self.host == socket.gethostname()
+
     def is_gone(self) -> bool:
         """Whether it is certain that the process has ended; on another host nothing is certain."""
-        if self.host != socket.gethostname():
+        if not self.is_here():
             return False
         return self.boot_id != _boot_id() or _start_of(self.pid) != self.pid_start
 

@@ -6,14 +6,17 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from runners.tracking import events
 
 FILE = "run.json"
+CHILDREN = "children"
+"""The folder in a spool that holds the spools of the runs below its run."""
 
 
 @dataclass
@@ -28,6 +31,12 @@ class Record:
     status: str = ""
     sent: int = 0
     message: str = ""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Record:
+        """The record that values by name make; what another version wrote besides is left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
 
     def save(self, folder: Path) -> None:
         """Write `run.json` so that a reader sees the old or the new one, readable by its owner alone.
@@ -49,14 +58,24 @@ class Record:
         return self.has_ended and self.sent == events.whole_size(folder)
 
 
+def is_done(folder: Path) -> bool:
+    """Whether nothing is left to be delivered of a spool and of those below it."""
+    known = load(folder)
+    return known is not None and known.is_settled(folder) and all(map(is_done, below(folder)))
+
+
+def below(folder: Path) -> list[Path]:
+    """The spools of the runs below a spool's run, in the order of their names."""
+    return sorted(path.parent for path in (folder / CHILDREN).glob(f"*/{events.FILE}"))
+
+
 def load(folder: Path) -> Record | None:
     """The record of a spool, or None where no delivery was ever asked for or a crash of the machine emptied it."""
     path = folder / FILE
     text = path.read_text() if path.exists() else ""
     if not text.endswith("}"):
         return None
-    known = {field.name for field in fields(Record)}
-    return Record(**{name: value for name, value in json.loads(text).items() if name in known})
+    return Record.of(json.loads(text))
 
 
 @contextmanager

@@ -61,6 +61,18 @@ class Spool:
             return cls(_claim(draft, parent, name))
 
     @classmethod
+    def at(cls, folder: Path) -> Self:
+        """The spool of a folder that is there already, which may hold one."""
+        if (folder / events.FILE).is_file():
+            return cls.reopen(folder)
+        draft = folder / f".{events.FILE}.{os.getpid()}"
+        with _writing(folder):
+            (folder / "artifacts").mkdir(exist_ok=True)
+            draft.write_text(events.line("owner", **asdict(Owner.current())))
+            draft.rename(folder / events.FILE)
+        return cls(folder)
+
+    @classmethod
     def reopen(cls, folder: Path) -> Self:
         """The spool of a run that was interrupted, owned by this process from now on.
 
@@ -137,6 +149,11 @@ class Spool:
         """Say how training ended; nothing can be recorded after it."""
         self._append("end", status=status, reason=limits.shorten(reason, limits.TAG_LENGTH))
         os.close(self._events)
+
+    def fail(self, experiment: str, *, name: str, tags: Mapping[str, object], reason: str) -> None:
+        """Say that a run has failed, perhaps before it could begin."""
+        self.start(experiment, name=name, params={}, tags=tags)
+        self.end("FAILED", reason=reason)
 
     def discard(self) -> None:
         """Give up before anything was trained: a new run is not recorded, one to be continued stays as it was."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from convspec.errors import UserError
+from runners.atomic import write_whole
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -51,13 +51,3 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is not a checkpoint: {error}.", hint="Start the run anew.") from None
     return Checkpoint(groups, figures)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader, or a power cut, meets the old content or the new, never a part."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

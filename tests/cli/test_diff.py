@@ -36,9 +36,9 @@ data: {source: digits}
 architectures:
   flat: [{fully_connected: {neurons: 10}}]
   hidden: [{fully_connected: {neurons: 20}}, relu, {fully_connected: {neurons: 10}}]
-  wrong: [{fully_connected: {neurons: 9}}]
 seeds: [1, 2]
 """
+WRONG = PIPELINE.replace("neurons: 10", "neurons: 9")
 SHOWN = """\
 A  a.yaml
 B  b.yaml
@@ -76,7 +76,7 @@ memory         4.5 KiB  17.0 KiB   3.75
 
 @pytest.fixture
 def files(convspec: CommandLine) -> Path:
-    for name, text in (("a.yaml", PIPELINE), ("b.yaml", DEEPER), ("several.yaml", SEVERAL)):
+    for name, text in (("a.yaml", PIPELINE), ("b.yaml", DEEPER), ("several.yaml", SEVERAL), ("wrong.yaml", WRONG)):
         (convspec.folder / name).write_text(text)
     return convspec.folder
 
@@ -122,10 +122,10 @@ def test_architectures_of_one_file_stand_beside_each_other(convspec: CommandLine
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("several.yaml", "these are several architectures. Name one: several.yaml@flat or several.yaml@hidden"),
-        ("several.yaml@hiden", "no architecture is called hiden. Did you mean hidden?"),
-        ("several.yaml@wrong", "the network ends with 9 values, but the data has 10 classes"),
-        ("a.yaml@flat", "there is one network, so there is no architecture flat."),
+        ("several.yaml", "several pipelines. Take one of them: several.yaml@flat, several.yaml@hidden"),
+        ("several.yaml@hiden", "several.yaml has no architecture hiden. Did you mean hidden?"),
+        ("wrong.yaml", "the network ends with 9 values, but the data has 10 classes"),
+        ("a.yaml@flat", "a.yaml holds one pipeline. Leave out @flat."),
         ("nothing.yaml", "there is no such file"),
         ("abcdef", "There is no store"),
     ],

@@ -14,16 +14,18 @@ from hypothesis import strategies as st
 from pydantic_core import ValidationError
 
 from convspec.document import parse
+from convspec.errors import PipelineError
 from convspec.json_schema import json_schema_of
 from convspec.layers import Layer
-from convspec.loading import load
+from convspec.loading import Several, find, load_all, load_all_text
 from convspec.pipeline import Pipeline
+from convspec.pipeline_file import PipelineFile
 from convspec.shipped import names
 from tests.convspec.conftest import RIGHT, Command
 from tests.convspec.pipelines import pipelines
 from tests.convspec.test_any_text import values
 
-SCHEMA = json_schema_of(Pipeline)
+SCHEMA = json_schema_of(PipelineFile)
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 ACROSS_FIELDS: dict[str, tuple[str, Any]] = {
@@ -121,7 +123,11 @@ def test_rules_across_fields_are_the_only_difference(part: str, value: object) -
 
 @pytest.mark.parametrize("name", names())
 def test_shipped_pipelines_are_valid(name: str) -> None:
-    VALIDATOR.validate(load(name).pipeline.plain())
+    text = find(name).read_text(encoding="utf-8")
+    VALIDATOR.validate(parse(text, name).plain())
+    found = load_all(name)
+    for loaded in [member.loaded for member in found.members] if isinstance(found, Several) else [found]:
+        VALIDATOR.validate(loaded.pipeline.plain())
 
 
 def test_a_file_is_valid_as_our_yaml_reads_it() -> None:
@@ -141,3 +147,36 @@ def test_the_command_prints_it(command: Command) -> None:
     for arguments in (["schema"], ["schema", "--json"]):
         code, out, err = command(*arguments)
         assert (code, json.loads(out), err) == (0, SCHEMA, "")
+
+
+SEVERAL = {"experiment": "e", "data": {"source": "digits"}, "training": {"epochs": 1}}
+VOTES = [{"fully_connected": {"neurons": 10}}]
+RIGHT_KEYS: dict[str, dict[str, Any]] = {
+    "architectures": {"architectures": {"a": VOTES, "b": VOTES}},
+    "architectures and seeds": {"architectures": {"a": VOTES}, "seeds": [1, 2]},
+    "one network with seeds": {"network": VOTES, "seeds": [0]},
+}
+WRONG_KEYS: dict[str, dict[str, Any]] = {
+    "neither": {"seeds": [1]},
+    "both": {"network": ["relu"], "architectures": {"a": ["relu"]}},
+    "a seed beside seeds": {"network": ["relu"], "seed": 1, "seeds": [1]},
+    "no architecture": {"architectures": {}},
+    "null": {"architectures": None},
+    "a name with a space": {"architectures": {"a b": ["relu"]}},
+    "no seeds": {"network": ["relu"], "seeds": []},
+    "a seed below 0": {"network": ["relu"], "seeds": [-1]},
+    "a wrong layer": {"architectures": {"a": ["relux"]}},
+}
+
+
+@pytest.mark.parametrize("keys", RIGHT_KEYS.values(), ids=RIGHT_KEYS)
+def test_several_pipelines_are_right(keys: dict[str, Any]) -> None:
+    assert VALIDATOR.is_valid({**SEVERAL, **keys})
+    assert isinstance(load_all_text(json.dumps({**SEVERAL, **keys}), "f", folder=Path()), Several)
+
+
+@pytest.mark.parametrize("keys", WRONG_KEYS.values(), ids=WRONG_KEYS)
+def test_several_pipelines_are_wrong(keys: dict[str, Any]) -> None:
+    assert not VALIDATOR.is_valid({**SEVERAL, **keys})
+    with pytest.raises(PipelineError):
+        load_all_text(json.dumps({**SEVERAL, **keys}), "f", folder=Path())

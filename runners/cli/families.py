@@ -1,0 +1,87 @@
+"""How `convspec run` runs a file that holds several pipelines, and what it prints of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runners.cli.output import echo, echo_error, echo_json, figure_text, program
+
+if TYPE_CHECKING:
+    from convspec.loading import Several
+    from runners.family.comparison import Comparison
+    from runners.family.request import Request
+    from runners.family.task import Outcome
+
+FIRST = ("accuracy/test", "error/test", "cost/test", "accuracy/validation", "cost/validation")
+"""The figure that is shown of a training that is over: the first of these that it has."""
+
+
+def run_comparison(several: Several, request: Request, *, as_json: bool) -> None:
+    """Trains every architecture with every seed and prints the table."""
+    from runners.family.comparison import compare_architectures, identity_of
+    from runners.family.folder import unfinished
+    from runners.tracking.orphans import sweep
+
+    going_on = unfinished(request.home, identity_of(several, request.settings))
+    for orphan in sweep(request.home, but=going_on):
+        echo_error(str(orphan))
+    comparison = compare_architectures(several, request, FamilyProgress())
+    if as_json:
+        echo_json(_plain(comparison))
+        return
+    echo(comparison.text)
+    _print_end(comparison, request)
+
+
+def _plain(comparison: Comparison) -> dict[str, object]:
+    return {
+        "run_id": comparison.run_id or None,
+        "experiment_id": comparison.experiment_id or None,
+        **comparison.report,
+        "seconds": comparison.seconds,
+        "note": comparison.note,
+    }
+
+
+def _print_end(comparison: Comparison, request: Request) -> None:
+    if comparison.known:
+        echo("\nNothing was trained: this is what the same file gave before. --again trains it anew.")
+    seconds = "" if comparison.known else f"  ({comparison.seconds:.1f} s in all)"
+    echo(f"\nrun   {comparison.run_id or 'not recorded yet'}{seconds}")
+    if comparison.note:
+        echo_error(comparison.note)
+    if comparison.run_id:
+        local = request.tracking_uri.endswith(f"{Path.cwd()}/mlflow.db")
+        option = "" if local else f" --tracking-uri {request.tracking_uri}"
+        echo(f"\nSee it:   {program()} ui{option}")
+
+
+class FamilyProgress:
+    """A line on standard error for each training that is over."""
+
+    def __init__(self) -> None:
+        self.total = self.done = 0
+
+    def on_start(self, total: int) -> None:
+        self.total = total
+
+    def on_outcome(self, name: str, outcome: Outcome) -> None:
+        self.done += 1
+        figure = next((f"{key} {figure_text(outcome.metrics[key])}" for key in FIRST if key in outcome.metrics), "")
+        said = [f"{self.done:>{len(str(self.total))}}/{self.total}", name, figure]
+        said += (
+            [f"{outcome.seconds:.2f} s"] if outcome.status == "FINISHED" else [f"{outcome.status}: {outcome.reason}"]
+        )
+        sys.stderr.write("  ".join(part for part in said if part) + "\n")
+        sys.stderr.flush()
+
+
+def check_options(**given: object) -> None:
+    """Raises UsageError for an option that is not for several pipelines."""
+    for name, value in given.items():
+        if value:
+            raise click.UsageError(f"--{name} is for a single run; this file holds several.")
