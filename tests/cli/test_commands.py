@@ -36,8 +36,9 @@ def test_new_never_overwrites(convspec: CommandLine) -> None:
 def test_list_names_the_shipped_pipelines_without_a_store(convspec: CommandLine) -> None:
     listed = convspec("list", "--json").json
     assert [each["name"] for each in listed["pipelines"]] == [
-        "alexnet", "digits", "digits_architectures", "dqn", "fashion_mnist", "four_pixel_camera", "four_pixel_camera_trained", "inception", "lenet_5",
-        "mobilenet", "resnet_20", "vgg_11", "worked_example", "xs_and_os", "xs_and_os_position",
+        "alexnet", "digits", "digits_architectures", "digits_search", "dqn", "fashion_mnist", "four_pixel_camera",
+        "four_pixel_camera_trained", "inception", "lenet_5", "mobilenet",
+        "resnet_20", "vgg_11", "worked_example", "xs_and_os", "xs_and_os_position",
     ]  # fmt: skip
     assert listed["runs"] == []
     assert not (convspec.folder / "mlflow.db").exists()
