@@ -89,7 +89,7 @@ def train_through_an_outage(
         time.sleep(seconds)
         meanwhile = epochs_spooled(convspec.folder) - before
         server.start()
-        out, err = training.communicate(timeout=300)
+        out, err = training.communicate(timeout=1200)
     finally:
         training.kill()
     assert (training.returncode, "Traceback" in err) == (0, False), err
