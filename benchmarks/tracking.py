@@ -27,8 +27,7 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from convspec.loading import Loaded, load
 from runners.environment import cores
@@ -38,6 +37,7 @@ from runners.tracking.process import start_drainer
 from runners.tracking.spool import Spool
 from runners.tracking.store import open_client
 
+ROOT = Path(__file__).resolve().parent.parent
 CONVSPEC = [sys.executable, "-P", "-c", "from runners.cli.entry import main; main()"]
 
 
@@ -101,7 +101,7 @@ def train(loaded: Loaded, uri: str | None, home: Path) -> tuple[float, float]:
     experiment = Experiment.prepare(loaded, threads=cores())
     if uri is None:
         began = time.perf_counter()
-        experiment.train([])
+        experiment.train([], stop=lambda: False)
         return time.perf_counter() - began, 0.0
     spool = Spool.create(home, "benchmark")
     drainer = start_drainer(spool, uri)
@@ -109,7 +109,7 @@ def train(loaded: Loaded, uri: str | None, home: Path) -> tuple[float, float]:
     watch = Stopwatch(recording)
     began = time.perf_counter()
     recording.announce(threads=cores(), keep_files=True)
-    experiment.train([watch])
+    experiment.train([watch], stop=lambda: False)
     seconds = time.perf_counter() - began
     spool.end("FINISHED")
     outcome = drainer.wait()

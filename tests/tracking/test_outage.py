@@ -137,16 +137,15 @@ def test_a_server_over_postgresql_that_is_away_for_a_minute_costs_neither(
 def test_a_database_that_is_away_for_eight_seconds_costs_neither(
     direct: bool, postgresql_server: Server, store_script: StoreScript, convspec: CommandLine
 ) -> None:
-    postgresql_server.start()
-    address = store_script.database("convspec") if direct else postgresql_server.address
+    if not direct:
+        postgresql_server.start()
+    address = store_script.database("direct") if direct else postgresql_server.address
 
-    def act(action: str) -> Callable[[], None]:
-        return lambda: assert_done(store_script(action, "--only", "database"))
+    def do(action: str) -> None:
+        done = store_script(action, "--only", "database")
+        assert done.code == 0, done.err
 
-    def assert_done(done: object) -> None:
-        assert done.code == 0, done
-
-    database = Server(address, act("start"), act("stop"))
+    database = Server(address, lambda: do("start"), lambda: do("stop"))
     meanwhile, result = train_through_an_outage(convspec, database, seconds=8, epochs=500)
     assert meanwhile >= 10
     check_nothing_is_lost(convspec, address, result, epochs=500)
