@@ -21,6 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -88,56 +89,60 @@ def send(source: Path, home: Path, uri: str, *, name: str, parent: str) -> None:
     shutil.rmtree(folder)
 
 
-def node(number: int, trials: int, *, source: Path, home: Path, uri: str, pipe: int) -> None:
-    """Send so many trials, and tell how long each took and what went wrong."""
+def node(number: int, trials: int, *, source: Path, home: Path, uri: str, pipes: tuple[int, int]) -> None:
+    """Send so many trials once all are told to begin; tell how long each took, the processor time, and what went wrong."""
     from mlflow.exceptions import MlflowException
 
     from convspec.errors import UserError
+    from runners.tracking.store import open_client
 
+    started, said = pipes
     taken, wrong = [], []
+    try:
+        open_client(uri).search_experiments(max_results=1)
+    except (MlflowException, UserError) as error:
+        wrong.append(f"{type(error).__name__}: {str(error).splitlines()[0][:160]}")
+    os.write(said, b"ready\n")
+    os.read(started, 1)  # ends when the other end is closed
+    busy = time.process_time()
     for trial in range(trials):
         began = time.perf_counter()
         try:
             send(source, home, uri, name=f"node-{number}-trial-{trial}", parent="0" * 32)
-            taken.append(time.perf_counter() - began)
+            taken.append(round(time.perf_counter() - began, 4))
         except (MlflowException, UserError, OSError) as error:
             wrong.append(f"{type(error).__name__}: {str(error).splitlines()[0][:160]}")
-    os.write(pipe, (json.dumps([taken, wrong]) + "\n").encode())
+    # short, as what is longer than a page may be torn apart by what others write
+    os.write(said, (json.dumps([taken, Counter(wrong), time.process_time() - busy]) + "\n").encode())
 
 
-def run_nodes(nodes: int, trials: int, **where: Any) -> tuple[list[float], list[str], float]:
-    """Let all nodes send at once: seconds of each trial, errors, and the processor time of the nodes."""
-    reading, writing = os.pipe()
-    before = os.times()
-    shares = [trials // nodes + (number < trials % nodes) for number in range(nodes)]
-    for number, share in enumerate(shares):
-        if os.fork() == 0:
-            try:
-                node(number, share, pipe=writing, **where)
-            finally:
-                os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as said:
-        results = [json.loads(line) for line in said]
-    for _ in range(nodes):
-        os.wait()
-    after = os.times()
-    busy = after.children_user + after.children_system - before.children_user - before.children_system
-    return [one for taken, _ in results for one in taken], [one for _, wrong in results for one in wrong], busy
+class Nodes:
+    """Processes that are ready to send trials; `go` lets them: seconds of each trial, errors, their processor time."""
 
+    def __init__(self, nodes: int, trials: int, **where: Any) -> None:
+        self._nodes = nodes
+        waiting, self._starting = os.pipe()
+        listening, said = os.pipe()
+        for number in range(nodes):
+            if os.fork() == 0:
+                try:
+                    os.close(self._starting)
+                    share = trials // nodes + (number < trials % nodes)
+                    node(number, share, pipes=(waiting, said), **where)
+                finally:
+                    os._exit(0)
+        os.close(said)
+        self._lines = os.fdopen(listening)
+        for _ in range(nodes):
+            self._lines.readline()
 
-def processor_seconds(session: int = 0, parent: int = 0) -> float:
-    """Processor time of the processes of a session, or of a process and its children, ended ones included."""
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            pid, _, rest = stat.read_text().partition(" (")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        fields = rest.rpartition(")")[2].split()
-        if (session and int(fields[3]) == session) or (parent and parent in (int(pid), int(fields[1]))):
-            ticks += sum(int(field) for field in fields[11 : 15 if int(pid) == parent else 13])
-    return ticks / TICKS
+    def go(self) -> tuple[list[float], Counter[str], float]:
+        os.close(self._starting)
+        results = [json.loads(line) for line in self._lines]
+        for _ in range(self._nodes):
+            os.wait()
+        taken, wrong, busy = zip(*results, strict=True)
+        return list(chain.from_iterable(taken)), sum(map(Counter, wrong), Counter()), sum(busy)
 
 
 def apart(action: Callable[[], float | None]) -> float:
@@ -152,6 +157,20 @@ def apart(action: Callable[[], float | None]) -> float:
     os.wait()
     with os.fdopen(reading) as said:
         return float(said.read() or "nan")
+
+
+def processor_seconds(session: int = 0, parent: int = 0) -> float:
+    """Processor time of the processes of a session, or of a process and its children, ended ones included."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, _, rest = stat.read_text().partition(" (")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        fields = rest.rpartition(")")[2].split()
+        if (session and int(fields[3]) == session) or (parent and parent in (int(pid), int(fields[1]))):
+            ticks += sum(int(field) for field in fields[11 : 15 if int(pid) == parent else 13])
+    return ticks / TICKS
 
 
 class Watch:
@@ -252,9 +271,10 @@ def search_seconds(store: Store) -> float:
 
 def measure(kind: str, uri: str, nodes: int, trials: int, *, store: Store, source: Path, home: Path) -> None:
     figures = sum(len(event["values"]) for event, _ in events.read(source) if event["event"] == "metrics")
+    ready = Nodes(nodes, trials, source=source, home=home, uri=uri)
     with Watch(store) as watch:
         began = time.perf_counter()
-        taken, wrong, busy = run_nodes(nodes, trials, source=source, home=home, uri=uri)
+        taken, wrong, busy = ready.go()
         seconds = time.perf_counter() - began
     sent = max(1, len(taken))
     each = [f"{1000 * one / sent:.0f}" for one in (busy, *watch.seconds)]
@@ -262,10 +282,10 @@ def measure(kind: str, uri: str, nodes: int, trials: int, *, store: Store, sourc
     print(
         f"| {kind} | {nodes} | {len(taken)} | {len(taken) / seconds:.2f} | {len(taken) * figures / seconds:.0f} "
         f"| {statistics.median(ordered):.2f}, {ordered[int(0.95 * (len(ordered) - 1))]:.2f} | {' | '.join(each)} "
-        f"| {watch.most} | {len(wrong)} |",
+        f"| {watch.most} | {wrong.total()} |",
         flush=True,
     )
-    for said, count in Counter(wrong).most_common(3):
+    for said, count in wrong.most_common(3):
         print(f"    {count} x {said}", file=sys.stderr, flush=True)
 
 
@@ -291,7 +311,7 @@ def main() -> None:
             apart(lambda uri=uri: open_client(uri) and None)
         begin(store, Path(scratch), source)
         if given.fill:
-            run_nodes(1, 10, source=source, home=Path(scratch), uri=uris["server"])
+            Nodes(1, 10, source=source, home=Path(scratch), uri=uris["server"]).go()
             print(f"{given.fill} runs: {fill(store, given.fill):.2f} s for the best hundred", flush=True)
         print(HEAD)
         for kind in given.stores.split(","):
