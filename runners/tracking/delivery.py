@@ -133,10 +133,17 @@ class Delivery:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             found = self._client.get_experiment_by_name(name)  # another run made it in between
+        address = store.redacted(self._record.tracking_uri)
         if found.lifecycle_stage != "active":
             raise UserError(
-                f"The experiment {name} is deleted in {store.redacted(self._record.tracking_uri)}.",
+                f"The experiment {name} is deleted in {address}.",
                 hint=f"Restore it with: mlflow experiments restore -x {found.experiment_id}",
+            )
+        by_server = found.artifact_location.startswith("mlflow-artifacts:")
+        if by_server and not self._record.tracking_uri.startswith("http"):
+            raise UserError(
+                f"The experiment {name} keeps its files with MLflow's server, which {address} is not.",
+                hint="Give the server's address with --tracking-uri, or the experiment another name.",
             )
         return str(found.experiment_id)
 
