@@ -12,6 +12,8 @@ from runners.engines.engine import Array
 from runners.engines.numpy.groups import GroupedConvolution
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
 from runners.engines.numpy.patches import WIDE_COLUMNS, PatchMatrix, narrow_columns, padded, patches
+from runners.engines.numpy.weight_gradient import PatchGradient, fill_gradient
+from runners.engines.numpy.winograd import WinogradConvolution, applies
 
 KEPT_BYTES = 1 << 20
 """Above this, making the matrix again for the way back takes less time than fetching that of the way forward from memory."""
@@ -36,7 +38,7 @@ class ConvolutionOperation(Operation):
         columns = narrow_columns(len(self.values), layer.features)
         self.matrix = PatchMatrix(seen, columns, constant=constant, keep=keep)
         again = site.training and not keep
-        self.blocks_again = PatchMatrix(seen, WIDE_COLUMNS, constant=constant).blocks if again else []
+        self.made_again = PatchGradient(seen, WIDE_COLUMNS, constant=constant) if again else None
         self.y = site.y
         self.product = self.y if self.y.flags.c_contiguous else site.empty(site.output_shape)
         self.input_gradient = _input_gradient(layer, site) if site.training and site.wants_dx else None
@@ -59,13 +61,11 @@ class ConvolutionOperation(Operation):
         return None if self.input_gradient is None else self.input_gradient(dy)
 
     def fill_gradient(self, dy: Array, gradient: Array) -> None:
-        """The gradient of the parameters, from the matrix of the way forward or from another one, block by block."""
-        if self.matrix.whole is not None:
-            np.matmul(self.matrix.whole, dy.T, gradient)
-            return
-        gradient.fill(0)
-        for block in self.blocks_again:
-            np.add(gradient, np.matmul(block.fill(), dy[:, block.columns].T), gradient)
+        """The gradient of the parameters, from the matrix of the way forward or from another one."""
+        if self.made_again is not None:
+            self.made_again.fill(dy, gradient)
+        elif self.matrix.whole is not None:
+            fill_gradient(self.matrix.whole, dy, gradient)
 
 
 class Correlation:
@@ -129,4 +129,6 @@ def _input_gradient(layer: Convolution, site: Site) -> Correlation | Scatter:
 
 @operation.register
 def _(layer: Convolution, site: Site) -> Operation:
+    if applies(layer, site):
+        return WinogradConvolution(layer, site)
     return ConvolutionOperation(layer, site) if layer.groups == 1 else GroupedConvolution(layer, site)
