@@ -11,7 +11,8 @@ from convspec.layers.convolution import Convolution
 from runners.engines.engine import Array
 from runners.engines.numpy.groups import GroupedConvolution
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
-from runners.engines.numpy.patches import WIDE_COLUMNS, PatchMatrix, narrow_columns, padded, patches
+from runners.engines.numpy.memory import is_dense
+from runners.engines.numpy.patches import WIDE_COLUMNS, Block, PatchMatrix, narrow_columns, padded, patches
 from runners.engines.numpy.weight_gradient import PatchGradient, fill_gradient
 from runners.engines.numpy.winograd import WinogradConvolution, applies
 
@@ -40,16 +41,17 @@ class ConvolutionOperation(Operation):
         again = site.training and not keep
         self.made_again = PatchGradient(seen, WIDE_COLUMNS, constant=constant) if again else None
         self.y = site.y
-        self.product = self.y if self.y.flags.c_contiguous else site.empty(site.output_shape)
+        self.product = self.y if is_dense(self.y) else site.empty(site.output_shape)
+        self.products = [(block, *_factor_and_product(block, self.product)) for block in self.matrix.blocks]
         self.input_gradient = _input_gradient(layer, site) if site.training and site.wants_dx else None
 
     def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
         self.take(x)
-        y = self.product.reshape(len(self.product), -1)
-        for block in self.matrix.blocks:
-            np.matmul(self.values.T, block.fill(), y[:, block.columns])
+        for block, factor, product in self.products:
+            block.fill()
+            np.matmul(self.values.T, factor, product)
         if self.divisor != 1:
-            np.divide(y, self.divisor, y)
+            np.divide(self.product, self.divisor, self.product)
         if self.product is not self.y:
             np.copyto(self.y, self.product)
         return self.y, self.backward
@@ -116,6 +118,17 @@ class Scatter:
         for target, share in self.targets:
             np.add(target, share, target)
         return self.dx
+
+
+def _factor_and_product(block: Block, y: Array) -> tuple[Array, Array]:
+    """What the features are multiplied by, and where the product goes: one matrix for all columns of a block, or one for each
+    position, where y has the channels within a pixel."""
+    if y.flags.c_contiguous:
+        return block.matrix, y.reshape(len(y), -1)[:, block.columns]
+    features, n = len(y), y.shape[-1]
+    positions = slice(block.columns.start // n, block.columns.stop // n)
+    by_position = block.matrix.reshape(len(block.matrix), -1, n).swapaxes(0, 1)
+    return by_position, np.moveaxis(y, 0, -2).reshape(-1, features, n)[positions]
 
 
 def _input_gradient(layer: Convolution, site: Site) -> Correlation | Scatter:

@@ -26,7 +26,7 @@ WORTH_A_THREAD = 10_000_000
 def chunk_limit(plan: Plan) -> int:
     """How many examples are computed together: enough for long inner loops, few enough for the cache and for threads."""
     widest = max(layer.activation_bytes for layer in plan.every_layer)
-    return next((n for n in (64, 32) if n * widest <= CHUNK_BYTES), 16)
+    return next((n for n in (128, 64, 32) if n * widest <= CHUNK_BYTES), 16)
 
 
 def chunks(n: int, limit: int) -> list[slice]:
