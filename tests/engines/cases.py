@@ -112,6 +112,8 @@ POOLINGS += [
         ("3: uneven", (1, 2, 3), (1, 2, 1), "valid", "keep", (2, 2, 3, 4)),
         ("3: padded", 3, 2, (1, 0, 1), "keep", (1, 4, 4, 3)),
         ("3: padded to the same size", 2, 1, "same", "keep", (1, 2, 3, 3)),
+        ("3: wider than the volume", (3, 2, 4), (2, 2, 4), "valid", "keep", (2, 2, 3, 3)),
+        ("3: padded wider than the volume", 4, 3, 1, "keep", (2, 2, 5, 1)),
     ]
 ]
 OTHERS: list[Case] = [

@@ -24,17 +24,36 @@ def _(layer: Pooling, site: Site) -> Operation:
     window, stride = extents(layer.window, rank), extents(layer.stride, rank)
     before, after = layer.margins(site.input_shape)
     if before != after:
-        return _uneven(layer, site)
+        return _around(layer, site, after)
+    wider = any(wide > extent for wide, extent in zip(window, site.input_shape[1:], strict=True))
+    if rank == 3 and layer.reduce == "average" and wider:  # which PyTorch refuses, in three dimensions alone
+        return _around(layer, site, _reached(layer, site))
     if layer.reduce == "max":
         return lambda x, uniform: LARGEST[rank](x, window, stride, before, ceil_mode=keep)
     return lambda x, uniform: MEAN[rank](x, window, stride, before, keep, count_include_pad=False)
 
 
-def _uneven(layer: Pooling, site: Site) -> Operation:
+def _reached(layer: Pooling, site: Site) -> tuple[int, ...]:
+    """How far the last windows reach beyond x."""
+    rank = len(site.input_shape) - 1
+    before, _ = layer.margins(site.input_shape)
+    sides = zip(
+        site.output_shape[1:],
+        site.input_shape[1:],
+        extents(layer.window, rank),
+        extents(layer.stride, rank),
+        before,
+        strict=True,
+    )
+    return tuple(max(0, (count - 1) * step + wide - ahead - extent) for count, extent, wide, step, ahead in sides)
+
+
+def _around(layer: Pooling, site: Site, after: tuple[int, ...]) -> Operation:
     """Margins that differ between the sides, as `same` may have them: what is beyond x is put there, and all windows fit."""
     rank = len(site.input_shape) - 1
     window, stride = extents(layer.window, rank), extents(layer.stride, rank)
-    around = sides_of(*layer.margins(site.input_shape))
+    before, _ = layer.margins(site.input_shape)
+    around = sides_of(before, after)
     if layer.reduce == "max":
         return lambda x, uniform: LARGEST[rank](functional.pad(x, around, value=float("-inf")), window, stride)
 
