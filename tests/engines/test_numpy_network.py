@@ -375,7 +375,7 @@ class TestDropout:
 
     def test_follows_from_what_is_drawn_for_layer_and_chunk(self, network: Any) -> None:
         net = network([Dropout(rate=0.5, name="first"), full(4), Dropout(rate=0.5, name="second"), full()])
-        pictures, truth = examples(70)
+        pictures, truth = examples(140)
         asked = []
 
         def asking(layer: str, chunk: int) -> np.random.Generator:

@@ -14,6 +14,7 @@ from convspec.base import Shape, extents
 from convspec.layers.pooling import GlobalPooling, Pooling
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
+from runners.engines.numpy.memory import channels_within
 from runners.engines.numpy.patches import padded
 
 
@@ -59,7 +60,9 @@ class Maximum(Reduction):
         self.y_at = [self.first(count, y) for count in self.counts]
         # Position 1 is compared with the first value, each later one with the largest so far.
         self.so_far = [self.first(count, self.x_at[0] if i < 2 else y) for i, count in enumerate(self.counts)]
-        self.exceeds = [] if dx is None else [np.empty(view.shape, bool) for view in self.y_at]
+        self.exceeds = (
+            [] if dx is None else [np.empty_like(view, bool, subok=False) for view in self.x_at[: len(self.y_at)]]
+        )
         alone = self.counts[1] if self.later else 0
         self.lone_x, self.lone_y = (self.cut(array, slice(alone, None)) for array in (self.x_at[0], y))
         self.in_pairs = len(self.counts) == 2 and stride >= 2
@@ -119,19 +122,19 @@ class PoolingOperation(Operation):
         with_dx, dtype = site.training and site.wants_dx, site.values.dtype
         shape, margins = (*site.input_shape, site.n), layer.margins(site.input_shape)
         reduction, beyond = (Maximum, -np.inf) if layer.reduce == "max" else (Total, 0)
-        x, self.input = padded(shape, margins, dtype, fill=beyond)
+        x, self.input = padded(shape, margins, dtype, fill=beyond, new=channels_within)
         dx: Array | None = None
         self.dx: Array | None = None
         if with_dx:
-            dx, self.dx = padded(shape, margins, dtype)
+            dx, self.dx = padded(shape, margins, dtype, new=channels_within)
         self.y, rank = site.y, len(site.input_shape) - 1
         windows, strides = extents(layer.window, rank), extents(layer.stride, rank)
         self.reductions: list[Reduction] = []
         for axis in range(rank, 0, -1):
             between = (*x.shape[:axis], site.output_shape[axis], *x.shape[axis + 1 : -1])
-            y = self.y if axis == 1 else site.empty(between)
+            y = self.y if axis == 1 else channels_within((*between, site.n), dtype)
             self.reductions.append(reduction(x, y, dx, axis=axis, window=windows[axis - 1], stride=strides[axis - 1]))
-            x, dx = y, site.zeros(between) if with_dx else None
+            x, dx = y, channels_within((*between, site.n), dtype, fill=0) if with_dx else None
         covered = _covered(layer, site.input_shape, site.output_shape).astype(dtype)
         self.covered = covered if layer.reduce == "average" else None
 
