@@ -51,7 +51,7 @@ def whole_size(folder: Path) -> int:
 
 def datasets_of(folder: Path) -> list[Event]:
     """The data that the run of a spool said to have read, as its start has them."""
-    return [dataset for event, _ in read(folder) if event["event"] == "start" for dataset in event["datasets"]]
+    return next((event["datasets"] for event, _ in read(folder) if event["event"] == "start"), [])
 
 
 def owner_of(folder: Path) -> Owner | None:

@@ -24,7 +24,10 @@ def family_note(description: str, markdown: str = "", *, pictures: Iterable[str]
 
     Of a table and of lists that would not fit the first lines stay; `file` is the artifact that has them all.
     """
-    links = [f"[Charts]({_here(ui.view_link('', EXPERIMENT, RUN))})", f"[Runs]({_here(ui.runs_link('', EXPERIMENT, RUN))})"]
+    links = [
+        f"[Charts]({_here(ui.view_link('', EXPERIMENT, RUN))})",
+        f"[Runs]({_here(ui.runs_link('', EXPERIMENT, RUN))})",
+    ]
     head = [" · ".join(links), description.strip()]
     tail = [f"![{path}](get-artifact?path={path}&run_uuid={RUN})" for path in pictures]
     taken = sum(len(part) + 2 for part in (*head, *tail))

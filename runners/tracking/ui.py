@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from runners.tracking import database, view
 from runners.tracking.store import SETTINGS
 
-_TRAINING = {"workflowType": "machine_learning"}
+_TRAINING: Mapping[str, str] = {"workflowType": "machine_learning"}
 """Without it a browser that is new to MLflow shows the part of its pages that is about language models."""
 
 
@@ -79,4 +79,5 @@ def compare_link(base: str, experiment_ids: Sequence[str], run_ids: Sequence[str
 
 
 def _runs(base: str, experiment_id: str, asked: Mapping[str, str]) -> str:
-    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{urlencode(_TRAINING | asked, quote_via=quote, safe='{}')}"
+    query = urlencode({**_TRAINING, **asked}, quote_via=quote, safe="{}")  # the marks of `notes` stay as they are
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"

@@ -97,7 +97,14 @@ def _columns(view: View) -> list[str]:
 
 
 def _section(name: str, *, is_open: bool) -> dict[str, Any]:
-    return {"uuid": name, "name": name, "display": is_open, "isReordered": is_open, "deleted": False, "isGenerated": True}
+    return {
+        "uuid": name,
+        "name": name,
+        "display": is_open,
+        "isReordered": is_open,
+        "deleted": False,
+        "isGenerated": True,
+    }
 
 
 def _glance(view: View, knobs: tuple[str, ...]) -> list[_Chart]:
