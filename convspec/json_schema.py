@@ -56,7 +56,7 @@ def _value(core: Any, definitions: Json) -> Json:
         case {"type": "default", "schema": inner}:
             default = {"default": core["default"]} if core.get("default") is not None else {}
             return {**_value(inner, definitions), **default}
-        case {"type": "function-before" | "function-after", "schema": inner}:
+        case {"type": "function-before" | "function-after" | "function-wrap", "schema": inner}:
             return _value(inner, definitions)
         case {"type": "nullable", "schema": inner}:
             return {"anyOf": [_value(inner, definitions), {"type": "null"}]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import SchemaValidator, ValidationError
 
@@ -21,6 +21,9 @@ from convspec.places import Places
 from convspec.plan import Plan, PlanError, plan
 from convspec.spec import STRICT
 from convspec.training import Training
+
+if TYPE_CHECKING:
+    from convspec.searching import Searching
 
 
 class Loaded(NamedTuple):
@@ -74,7 +77,7 @@ def load(file: str | Path, settings: Sequence[str] = ()) -> Loaded:
     return _only(load_all(file, settings))
 
 
-def load_all(file: str | Path, settings: Sequence[str] = ()) -> Loaded | Several:
+def load_all(file: str | Path, settings: Sequence[str] = ()) -> Loaded | Several | Searching:
     """The same for a file that may hold several pipelines."""
     path = find(str(file))
     return load_all_text(_read(path), str(file), folder=path.parent, settings=settings)
@@ -85,9 +88,13 @@ def load_text(text: str, file: str, *, folder: Path, settings: Sequence[str] = (
     return _only(load_all_text(text, file, folder=folder, settings=settings))
 
 
-def load_all_text(text: str, file: str, *, folder: Path, settings: Sequence[str] = ()) -> Loaded | Several:
+def load_all_text(text: str, file: str, *, folder: Path, settings: Sequence[str] = ()) -> Loaded | Several | Searching:
     """The same for a text that may hold several pipelines."""
     tree = _apply(settings, parse(text, file))
+    if tree.child("search") is not None:
+        from convspec.searching import searching
+
+        return searching(tree, file, folder=folder, text=text, check=partial(check_tree, file=file, folder=folder))
     if not variations.are_several(tree):
         return check_tree(tree, file, folder=folder)
     found = variations.expand(tree, partial(check_tree, file=file, folder=folder))
@@ -95,15 +102,17 @@ def load_all_text(text: str, file: str, *, folder: Path, settings: Sequence[str]
     return Several(members, folder, file, text)
 
 
-def _only(found: Loaded | Several) -> Loaded:
+def _only(found: Loaded | Several | Searching) -> Loaded:
     if isinstance(found, Loaded):
         return found
+    if not isinstance(found, Several):
+        return found.base
     names = ", ".join(f"{found.file}@{member.architecture}" for member in found.architectures)
     raise _nowhere(Path(found.file), "the file holds several pipelines.", f"Take one of them: {names}.")
 
 
-def _one_of(found: Loaded | Several, architecture: str, file: str) -> Loaded:
-    if isinstance(found, Loaded):
+def _one_of(found: Loaded | Several | Searching, architecture: str, file: str) -> Loaded:
+    if not isinstance(found, Several):
         raise _nowhere(Path(file), f"{found.file} holds one pipeline.", f"Leave out @{architecture}.")
     for member in found.members:
         if member.architecture == architecture:
@@ -126,6 +135,17 @@ def check_tree(tree: Node, file: str, *, folder: Path) -> Loaded:
     if pipeline is None or drawn is None or problems:
         raise PipelineError(problems)
     return Loaded(pipeline, drawn, folder, file)
+
+
+def read_tree(file: str) -> Node:
+    """The values of a file, or of a shipped pipeline, with their places, before anything in them is checked.
+
+    Raises PipelineError where the file cannot be read, or is no mapping.
+    """
+    tree = parse(_read(find(file)), file)
+    if not isinstance(tree.value, dict):
+        raise PipelineError([_no_mapping(Places(tree))])
+    return tree
 
 
 def find(file: str) -> Path:

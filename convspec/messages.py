@@ -36,7 +36,10 @@ _RULES = {
 }
 _EXTENT = "must be a whole number, or one for each dimension: [height, width]"
 _PADDING = "must be valid, same, or a whole number of pixels (or one for each dimension)"
+_TURNS = "must be a list of values, or a range such as {from: 1, to: 10}"
 _FORMS = {
+    "as values": _TURNS,
+    "as range": _TURNS,
     "as number": _EXTENT,
     "as list": _EXTENT,
     "as rule": _PADDING,
@@ -44,7 +47,7 @@ _FORMS = {
     "as list of pixels": _PADDING,
 }
 """Rules for values that may be written in several forms, by the name that the core gives to the form."""
-_FORM_ERRORS = ("int_type", "literal_error", "too_long", "too_short", "missing")
+_FORM_ERRORS = ("int_type", "literal_error", "too_long", "too_short", "missing", "tuple_type", "model_type")
 _EXAMPLES = {
     "experiment": "Begin the file with `experiment: NAME`.",
     "data": "Say where the pictures come from: `data: {source: digits}`.",
@@ -59,9 +62,13 @@ _NAMING = ("kind", "type", "layer", "name")
 _Loc = Sequence[str | int]
 
 
-def problems_of(error: ValidationError, places: Places, top: type[Spec]) -> list[Problem]:
-    """What the core found wrong with a file that should spell the spec `top`, but for what only follows from another."""
-    details = [one for one in error.errors(include_url=False) if not _follows(one, places)]
+def problems_of(error: ValidationError, places: Places, top: type[Spec], *, rules: bool = True) -> list[Problem]:
+    """What the core found wrong with a file that should spell the spec `top`, but for what only follows from another.
+
+    `rules`: those across fields are among it.
+    """
+    found = error.errors(include_url=False)
+    details = [one for one in found if not _follows(one, places) and (rules or one["type"] != "rule")]
     meant = [_meant(one, top) for one in details]
     left = [one for one in details if one["type"] != "missing" or one["loc"] not in meant]
     return list(dict.fromkeys(_problem(one, places, top) for one in left))
@@ -159,7 +166,7 @@ def _wrong_value(error: ErrorDetails, location: Location, places: Places, top: t
     rule = form or _rule(kind, error.get("ctx") or {}) or error["msg"].rstrip(".")
     if value is None:
         hint = _required_hint(str(location[-1]), _spec_at(loc[:-1], top))
-    elif kind == "model_type":
+    elif kind == "model_type" and form is None:
         hint = _mapping_hint(str(location[-1]), value, _spec_at(loc, top))
     else:
         hint = correction(kind, value, error.get("ctx") or {}, pairs=form is not None)

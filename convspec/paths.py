@@ -162,6 +162,11 @@ def apply_setting(tree: Node, setting: str) -> Node:
     return _replaced(tree, location, value, mark)
 
 
+def put(tree: Node, location: Location, value: Node) -> Node:
+    """The tree with a value put in at a location, as a setting does."""
+    return _replaced(tree, location, value, value.mark)
+
+
 def _replaced(node: Node, location: Location, value: Node, mark: Mark) -> Node:
     """A copy of the tree along one path; keys that are missing are made, and a name alone becomes a mapping."""
     if not location:

@@ -173,6 +173,8 @@ def _field_of(cls: type[Spec], name: str, annotation: Any) -> Field:
 def _plain(value: Any) -> object:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
     return value.plain() if isinstance(value, Spec) else value
 
 

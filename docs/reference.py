@@ -12,10 +12,12 @@ from convspec.choice import Choice, Option
 from convspec.costs import Cost
 from convspec.data import DataSource, Split, Tricks
 from convspec.json_schema import json_schema_of
+from convspec.knobs import Range
 from convspec.layers import Layer
 from convspec.optimizers import Optimizer
 from convspec.pipeline import Pipeline
 from convspec.schedules import Schedule, WarmUp
+from convspec.search import Budget, Search, Stopping, Strategy
 from convspec.spec import Spec
 from convspec.training import Training
 from convspec.variations import Variations
@@ -78,6 +80,12 @@ fastest where they are of the size of 1: divide degrees or dollars first.
 """
 
 
+SEARCHING = """
+[searching.md](searching.md) says how to use it. The rest of the file is the pipeline as it stands: what `show` shows, and where
+paths lead.
+"""
+
+
 def page() -> str:
     """The whole page."""
     parts = [
@@ -96,6 +104,10 @@ def page() -> str:
     parts += ["\n### Optimizers\n", *_choices(Optimizer, "optimizer: ", level=4)]
     parts += ["\n### Schedules\n", *_choices(Schedule, "schedule: ", level=4)]
     parts += _section("warm_up", WarmUp, level=4)
+    parts += _section("search", Search)
+    parts += [SEARCHING, *_section("A range of values", Range, level=3), *_section("budget", Budget, level=3)]
+    parts += ["\n### Strategies\n", *_choices(Strategy, "strategy: ", level=4)]
+    parts += ["\n### Stopping early\n", *_choices(Stopping, "stopping: ", level=4)]
     return "\n".join([*parts, NUMBERS])
 
 
@@ -144,6 +156,8 @@ def _values(schema: dict[str, object]) -> str:
             return f"a {reference.rpartition('/')[2]}"
         case {"type": "array", "prefixItems": [*items]}:
             return f"list of {len(items)}"
+        case {"type": "array", "items": {}} if not schema["items"]:
+            return "list of anything"
         case {"type": "array", "items": dict(items)}:
             return f"list of {_values(items)}"
     names = {

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from convspec.loading import load, load_text
+from convspec.candidates import survey
+from convspec.loading import load, load_all_text, load_text
+from convspec.search import Strategy
+from convspec.searching import Searching
 from runners.cli.main import COMMANDS
 from runners.experiment import Experiment
 
@@ -46,6 +49,21 @@ def test_every_make_target_in_the_readme_exists(target: str) -> None:
 @pytest.mark.parametrize("link", re.findall(r"\]\((docs/[^)]+)\)", README))
 def test_every_link_in_the_readme_leads_somewhere(link: str) -> None:
     assert (ROOT / link).is_file()
+
+
+SEARCHING = (ROOT / "docs" / "searching.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", SEARCHING, flags=re.DOTALL))
+def test_the_searches_in_the_docs_are_right(text: str) -> None:
+    found = load_all_text(text, "searching.md", folder=ROOT)
+    assert isinstance(found, Searching)
+    share = survey(found.candidates).valid
+    assert share > 0
+
+
+def test_every_strategy_is_in_the_table() -> None:
+    assert re.findall(r"^\| `(\w+)` \|", SEARCHING, flags=re.MULTILINE) == list(Strategy.options())
 
 
 def test_the_pipeline_that_tells_numbers_does_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-HEAVY = ("numpy", "scipy", "sklearn", "matplotlib", "mlflow", "torch", "rich", "PIL", "safetensors")
+HEAVY = ("numpy", "scipy", "sklearn", "matplotlib", "mlflow", "torch", "rich", "PIL", "safetensors", "optuna")
 
 ONLY = {
     "mlflow": ("runners/tracking/",),
@@ -22,6 +22,7 @@ ONLY = {
     "click": ("runners/cli/",),
     "rich": ("runners/cli/",),
     "sklearn": ("runners/data/",),
+    "optuna": ("runners/search/",),
     "yaml": ("convspec/", "runners/tracking/"),
     "pydantic_core": ("convspec/",),
 }
@@ -81,6 +82,8 @@ AT_ONCE = {
     "check": ["check", "digits"],
     "check of a wrong file": ["check", str(ROOT / "tests" / "convspec" / "wrong" / "words_of_keras.yaml")],
     "show": ["show", "digits"],
+    "check of a search": ["check", "digits_search"],
+    "show a search": ["show", "digits_search"],
     "schema": ["schema"],
     "list": ["list", "--help"],
     "new": ["new", "mine.yaml"],

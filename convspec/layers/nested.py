@@ -56,12 +56,13 @@ class Residual(Nested):
 
     def stride(self, shape: Shape, end: Shape) -> tuple[int, ...]:
         """Pixels between those that the shortcut takes of its input. Raises ShapeError where no stride leads to `end`."""
-        strides = tuple(-(-extent // wanted) for extent, wanted in zip(shape[1:], end[1:], strict=False))
-        reached = tuple(-(-extent // step) for extent, step in zip(shape[1:], strides, strict=True))
-        if len(shape) != len(end) or reached != end[1:]:
+        strides = _strides(shape, end)
+        if strides is None:
             raise ShapeError(
                 f"the shortcut leads from {by(shape)}, its layers to {by(end)}, and no stride makes one of the other",
-                hint="Use `padding: same` in its convolutions, and the same stride in all directions.",
+                hint="Use `padding: same` in its convolutions, and the same stride in all directions."
+                if len(shape) == len(end)
+                else "Put what flattens behind it, or before it.",
             )
         return strides
 
@@ -82,6 +83,15 @@ class Residual(Nested):
     def multiply_adds(self, shape: Shape) -> int:
         end = end_of(self.layers, shape)
         return 0 if end == shape else prod(end) * shape[0]
+
+
+def _strides(shape: Shape, end: Shape) -> tuple[int, ...] | None:
+    """The smallest strides that lead from the extents of one shape to those of the other, if there are any."""
+    if len(shape) != len(end):
+        return None
+    strides = tuple(-(-extent // wanted) for extent, wanted in zip(shape[1:], end[1:], strict=True))
+    reached = tuple(-(-extent // step) for extent, step in zip(shape[1:], strides, strict=True))
+    return strides if reached == end[1:] else None
 
 
 class Branches(Nested):

@@ -17,12 +17,16 @@ COMMANDS = {
     "new": "Write a commented pipeline file to begin with.",
     "check": "Say everything that is wrong with pipeline files.",
     "show": "Show layers, shapes and costs before anything is trained.",
+    "diff": "Show two pipelines or runs side by side.",
     "gradcheck": "Hold backpropagation against numerical gradients.",
     "run": "Train a pipeline and record the run.",
+    "compare": "Compare architectures over seeds, with statistics.",
     "predict": "Ask a trained network about a picture.",
     "reproduce": "Run again and compare the weights to the bit.",
     "list": "List shipped pipelines and recorded runs.",
+    "sync": "Send what the store does not have yet.",
     "ui": "Open MLflow's pages on the recorded runs.",
+    "tea": "Search one knob in five ways, from robust to fast.",
     "schema": "Print the JSON Schema of a pipeline file, for editors.",
 }
 

@@ -52,7 +52,14 @@ MOST_ROWS_SHOWN = 20
     help="Processes that train the runs of a file with several; one for each core by default.",
 )
 @click.option(
-    "--again", is_flag=True, help="Train a file with several pipelines anew, though it has been begun before."
+    "--again",
+    is_flag=True,
+    help="Train a file with several pipelines, or a search, anew, though it has been begun before.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say how many runs a comparison or a search would train and how long that takes; nothing is recorded.",
 )
 @tracking_option
 @json_option
@@ -67,6 +74,7 @@ def command(  # noqa: PLR0913 - one for each option
     compiled: bool,
     workers: int | None,
     again: bool,
+    dry_run: bool,
     tracking_uri: str | None,
     as_json: bool,
 ) -> None:
@@ -75,12 +83,14 @@ def command(  # noqa: PLR0913 - one for each option
     FILE is a YAML file, or the name of a shipped pipeline (`convspec list`). The weights that are kept, evaluated and
     recorded are those of the epoch with the lowest cost on the validation examples.
 
-    Of a file with several architectures or seeds every pair is trained and compared; after an interruption the same command
-    goes on.
+    Of a file with several architectures or seeds every pair is trained and compared, of one with `search:` as many candidates
+    as it says are; after an interruption the same command goes on.
     """
-    from convspec.loading import Loaded, load, load_all
+    from convspec.loading import Loaded, Several, load, load_all
+    from runners.cli.dry import run_dry
     from runners.cli.families import check_options, run_comparison
     from runners.cli.progress import progress
+    from runners.cli.searches import run_search
     from runners.environment import cores
     from runners.family.request import Request as FamilyRequest
     from runners.place import Place
@@ -99,8 +109,16 @@ def command(  # noqa: PLR0913 - one for each option
         count = min(workers or cores(), cores())
         threads = threads or max(1, cores() // count)
         uri = resolve_uri(tracking_uri, Path.cwd())
-        run_comparison(loaded, FamilyRequest(Path.cwd(), uri, count, threads, device, settings, again), as_json=as_json)
+        asked = FamilyRequest(Path.cwd(), uri, count, threads, device, settings, again)
+        if dry_run:
+            run_dry(loaded, asked, as_json=as_json)
+        elif isinstance(loaded, Several):
+            run_comparison(loaded, asked, as_json=as_json)
+        else:
+            run_search(loaded, asked, as_json=as_json)
         return
+    if dry_run:
+        raise click.UsageError("--dry-run is for a file that holds several pipelines, or a search.")
     threads = threads or max(1, cores() // (place.local_size if place else loaded.pipeline.processes))
     if place is not None and place.rank > 0:
         follow(loaded, place, threads=threads, device=device, compiled=compiled)

@@ -9,11 +9,14 @@ import click
 
 from convspec.layers.layer import by
 from convspec.plan import LayerPlan
+from convspec.values import shown
 from runners.cli.output import bytes_text, echo, echo_json, json_option, setting_option, table
 from runners.report import describe_plan
 
 if TYPE_CHECKING:
+    from convspec.knobs import Knob
     from convspec.loading import Loaded, Several
+    from convspec.searching import Searching
 
 HEADER = ("layer", "shape", "parameters", "multiply-adds", "memory", "receptive field")
 
@@ -26,15 +29,41 @@ def command(file: str, settings: tuple[str, ...], as_json: bool) -> None:
     """Show layers, shapes and costs before anything is trained.
 
     Shapes are channels x extents (height x width); costs and memory are those of one example. Of several architectures the
-    totals are shown; FILE@ARCHITECTURE shows one of them.
+    totals are shown; FILE@ARCHITECTURE shows one of them. Of a search its pipeline is shown as it stands.
     """
-    from convspec.loading import Loaded, load, load_all
+    from convspec.loading import Loaded, Several, load, load_all
 
     found = load(file, settings) if "@" in file else load_all(file, settings)
     if isinstance(found, Loaded):
         _show_one(found, as_json=as_json)
-    else:
+    elif isinstance(found, Several):
         _show_several(found, as_json=as_json)
+    else:
+        _show_one(found.base, as_json=as_json)
+        if not as_json:
+            _show_search(found)
+
+
+def _show_search(searching: Searching) -> None:
+    search = searching.search
+    rows = [[knob.path, "any" if knob.size is None else f"{knob.size:,}", _values(knob)] for knob in search.turned]
+    echo(f"\n{table(('knob', 'values', 'which'), rows, text_columns=(0, 2))}")
+    aims = [f"{'maximize' if rises else 'minimize'} {metric}" for metric, rises in search.objectives]
+    size = "no end of combinations" if search.size is None else _count(search.size, "combination")
+    trials = "all of them are tried" if search.trials is None else f"{_count(search.trials, 'trial')}"
+    echo(f"\nSearch: {', '.join(aims)}; {size}, {trials}, chosen by {search.strategy.kind}.")
+    echo(f"What of it is valid, and how long it takes: convspec run {searching.file} --dry-run")
+
+
+def _values(knob: Knob) -> str:
+    from convspec.knobs import Range
+
+    values = knob.values
+    if not isinstance(values, Range):
+        text = ", ".join(shown(value, quotes=False) for value in values)
+        return text if len(text) <= 60 else f"{text[:57]}..."
+    how = f", step {values.step:g}" if values.step is not None else ", log" if values.scale == "log" else ""
+    return f"{values.start:g} to {values.to:g}{how}"
 
 
 def _show_several(several: Several, *, as_json: bool) -> None:

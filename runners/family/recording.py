@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from convspec.loading import Several
+from convspec.searching import Searching
 from runners import environment
 from runners.recording import PICTURES
 from runners.tracking import events, record
@@ -21,6 +22,7 @@ from runners.tracking.view import View
 
 if TYPE_CHECKING:
     from runners.compare.report import Report
+    from runners.search.report import Report as SearchReport
 
 Draw = Callable[[Path], Path]
 """Draws a picture into a file, and gives that back."""
@@ -34,7 +36,7 @@ class Recording:
 
     def announce(
         self,
-        several: Several,
+        several: Several | Searching,
         *,
         kind: str,
         settings: Sequence[str],
@@ -77,6 +79,20 @@ class Recording:
         drawn = {f"{draw.__name__}.png": partial(draw, report) for draw in (comparison.intervals, comparison.pareto)}
         self._present("comparison", report.markdown(), report.plain(), drawn)
 
+    def finish_search(self, report: SearchReport) -> None:
+        """What a search found: the table for people and programs, and pictures."""
+        from runners.pictures import search
+
+        metric, rises = report.objectives[0]
+        points, scales = report.points(), report.scales
+        best = ", ".join(f"trial {trial.number}" for trial in report.best)
+        self.spool.tags({"convspec.best": best, "convspec.runs": str(len(record.below(self.spool.folder)))})
+        drawn = {
+            "trials.png": lambda path: search.course(points, metric, path, rises=rises),
+            "knobs.png": lambda path: search.knobs(points, metric, scales, path),
+        }
+        self._present("search", report.markdown(), report.plain(), drawn)
+
     def _present(self, name: str, markdown: str, plain: Mapping[str, Any], drawn: Mapping[str, Draw]) -> None:
         """What was found: as files, as what the run's page says, and the data that it was found on."""
         self.keep(f"{name}.md", markdown)
@@ -86,16 +102,17 @@ class Recording:
         for file, draw in drawn.items():
             self.spool.artifact(draw(folder / file), PICTURES)
         self.spool.datasets(self._datasets())
-        pictures = [f"{PICTURES}/{file}" for file in drawn]
-        self.spool.note(family_note(self.description, markdown, pictures=pictures, file=f"{name}.md"))
+        picture = f"{PICTURES}/{next(iter(drawn))}"  # one: they would push all else out of sight
+        self.spool.note(family_note(self.description, markdown, picture=picture, file=f"{name}.md"))
 
     def _datasets(self) -> list[dict[str, Any]]:
         """What the runs below were trained and tested on, each once."""
         found = [each for folder in record.below(self.spool.folder) for each in events.datasets_of(folder)]
         return list({(each["name"], each["digest"], each["context"]): each for each in found}.values())
 
-    def keep(self, name: str, text: str) -> None:
+    def keep(self, name: str, text: str, *, folder: str = "") -> None:
         """A file of the run."""
-        path = self.spool.staging / name
+        path = self.spool.staging / folder / name
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        self.spool.artifact(path)
+        self.spool.artifact(path, folder)

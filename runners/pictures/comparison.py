@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
@@ -36,7 +36,7 @@ def intervals(report: Report, path: Path) -> Path:
     _finish(axes)
     axes.grid(visible=False, axis="y")
     level = f"{report.comparison.level:.0%} interval"
-    handles: list[Artist] = [
+    handles: list[Any] = [
         axes.plot([], [], "o", color=BLUE, alpha=0.55, markersize=5, linestyle="")[0],
         axes.errorbar([], [], xerr=[], fmt="D", color=VERMILION, markersize=5, capsize=3),
     ]
@@ -59,7 +59,7 @@ def pareto(report: Report, path: Path) -> Path:
             axes.plot([], [], "o-", color=VERMILION, markersize=6, linewidth=1)[0],
             axes.plot([], [], "o", color=BLUE, markersize=6)[0],
         ]
-        labels = ["front: nothing is both better and cheaper", "beaten in both"]
+        labels = ["front: no other is as good and as cheap", "beaten"]
         figure.legend(handles, labels, loc="upper center", ncols=2, frameon=False)
     return save(figure, path)
 
@@ -97,8 +97,9 @@ def _draw_front(axes: Axes, report: Report, cost: str) -> None:
 
 
 def _name(axes: Axes, points: Sequence[tuple[float, float, str]], *, above: bool) -> None:
-    """Names on the side of a front where nothing can stand: left of it and better. One that would lie over another is left out."""
+    """Names on the side of a front where nothing can stand: left of it and better; none over another."""
     axes.margins(0.08)
+    axes.autoscale_view()  # transforms alone do not ask for it
     low, high = axes.transData.inverted().transform(axes.transAxes.transform([(-0.3, -0.07), (1.02, 1.07)]))
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     taken: list[Bbox] = []

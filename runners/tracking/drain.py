@@ -13,12 +13,13 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from convspec.errors import UserError
 from runners.tracking import events, record
@@ -26,6 +27,9 @@ from runners.tracking.database import StoreAwayError, fold_log, path_of
 from runners.tracking.owner import Owner
 from runners.tracking.store import SETTINGS, first_line, open_client
 from runners.tracking.trainer import Trainer
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 POLL_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 15.0
@@ -43,13 +47,18 @@ Result = TypeVar("Result")
 
 @dataclass
 class Drain:
-    """The delivery of one spool, for as long as its trainer lives and `patience` seconds more."""
+    """The delivery of one spool, for as long as its trainer lives and `patience` seconds more.
+
+    `waited` tells how much of its patience it took; `away` is what there is to say of a store that could not be opened.
+    """
 
     folder: Path
     trainer: Trainer
     patience: float
     orphaned: bool
     report: Callable[..., None]
+    waited: float = 0.0
+    away: str = ""
 
     def run(self) -> None:
         """Deliver all there is, and report how that went."""
@@ -78,7 +87,7 @@ class Drain:
         known.save(self.folder)
         if self.trainer.is_gone() and not events.has_started(self.folder):
             return
-        client = self._persist(lambda: open_client(known.tracking_uri))
+        client = self._open(known.tracking_uri)
         gc.freeze()
         gc.enable()
         from runners.tracking.children import Children  # imports MLflow, which `_lighten` must precede
@@ -104,8 +113,20 @@ class Drain:
         if known.tracking_uri.startswith("sqlite:"):
             fold_log(path_of(known.tracking_uri))
 
+    def _open(self, uri: str) -> MlflowClient:
+        if self.away:
+            raise UserError(self.away)
+        try:
+            return self._persist(lambda: open_client(uri))
+        except StoreAwayError as problem:
+            self.away = str(problem)
+            raise
+
     def _persist(self, action: Callable[[], Result]) -> Result:
-        """Try until it works, the store refuses for good, or the trainer's been gone for `patience` seconds."""
+        """Try until it works, the store refuses for good, or the trainer's been gone for `patience` seconds.
+
+        Raises StoreAwayError in the last case, UserError in the second.
+        """
         from mlflow.exceptions import MlflowException  # after `_lighten`
 
         delay = POLL_SECONDS
@@ -122,8 +143,10 @@ class Drain:
                 problem = error
             _log.warning("trying again: %s", problem)
             if self.trainer.has_been_gone(self.patience):
-                raise UserError(first_line(problem)) from problem
+                raise StoreAwayError(first_line(problem)) from problem
+            began = time.monotonic()
             self.trainer.wait(delay)
+            self.waited += time.monotonic() - began
             delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
 
@@ -153,11 +176,17 @@ def main(arguments: list[str]) -> None:
         signal.signal(name, signal.SIG_IGN)  # it ends soon after its trainer, with nothing lost
     _lighten()
     report = Reports(given.report)
+    patience, away = given.patience, dict[str, str]()
     for folder in given.folders:
         with record.claim(folder, wait=not given.orphaned) as claimed:
-            if claimed and not _is_done(folder):
+            known = record.load(folder) if claimed else None
+            if known is not None and not record.is_done(folder):
                 trainer = Trainer(sys.stdin.fileno(), given.owner or events.owner_of(folder))
-                Drain(folder, trainer, given.patience, given.orphaned, report).run()
+                one = Drain(folder, trainer, patience, given.orphaned, report, away=away.get(known.tracking_uri, ""))
+                one.run()
+                # a store that is away for one is away for all, and a hundred of them do not wait a hundred times
+                away[known.tracking_uri] = one.away
+                patience = max(0.0, patience - one.waited)
     # tearing down MLflow's modules takes half a second, in which nothing happens
     os._exit(0)
 
@@ -167,10 +196,6 @@ def _lighten() -> None:
     gc.disable()  # nothing that is made while importing is garbage
     os.environ.update({name: value for name, value in SETTINGS.items() if name not in os.environ})
     sys.modules["pandas"] = sys.modules["pyarrow"] = None  # type: ignore[assignment]
-
-
-def _is_done(folder: Path) -> bool:
-    return record.load(folder) is None or record.is_done(folder)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from convspec.errors import UserError
 from runners.tracking.owner import Owner
 
 FILE = "spool.jsonl"
+_DAMAGED = "Mend that line, or move the folder away to be rid of this message."
 
 Event = dict[str, Any]
 
@@ -29,13 +31,21 @@ def now_ms() -> int:
 
 
 def read(folder: Path, offset: int = 0) -> Iterator[tuple[Event, int]]:
-    """Each whole event from byte `offset` on, with the offset behind it; a torn last line is left alone."""
+    """Each whole event from byte `offset` on, with the offset behind it; a torn last line is left alone.
+
+    Raises UserError where a line is none that was ever written: a damaged disk, or somebody's editor.
+    """
     with (folder / FILE).open("rb") as file:
         file.seek(offset)
         for text in file:
             offset += len(text)
             if text.endswith(b"\n"):
-                yield json.loads(text), offset
+                try:
+                    event = json.loads(text)
+                except ValueError as error:
+                    where = f"{folder / FILE} is damaged before byte {offset}"
+                    raise UserError(f"{where}; what follows cannot be sent.", hint=_DAMAGED) from error
+                yield event, offset
 
 
 def whole_size(folder: Path) -> int:

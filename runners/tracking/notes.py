@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from runners.tracking import limits, ui
 
@@ -19,33 +19,38 @@ def filled(text: str, known: Mapping[str, str]) -> str:
     return text
 
 
-def family_note(description: str, markdown: str = "", *, pictures: Iterable[str] = (), file: str = "") -> str:
-    """What the page of a comparison or a search says: links to charts and runs, what it is about, what came of it, and pictures.
+def family_note(description: str, markdown: str = "", *, picture: str = "", file: str = "") -> str:
+    """What the page of a comparison or a search says: links to charts and runs, what it is about, what came of it, a picture.
 
     Of a table and of lists that would not fit the first lines stay; `file` is the artifact that has them all.
     """
-    links = [
-        f"[Charts]({_here(ui.view_link('', EXPERIMENT, RUN))})",
-        f"[Runs]({_here(ui.runs_link('', EXPERIMENT, RUN))})",
-    ]
-    head = [" · ".join(links), description.strip()]
-    tail = [f"![{path}](get-artifact?path={path}&run_uuid={RUN})" for path in pictures]
+    charts, table = (ui.view_link("", EXPERIMENT, RUN, mode=mode).removeprefix("/") for mode in ("CHART", "TABLE"))
+    head = [f"[Charts of its runs]({charts}) · [Table of its runs]({table})", description.strip()]
+    tail = [f"![{picture}](get-artifact?path={picture}&run_uuid={RUN})" if picture else ""]
     taken = sum(len(part) + 2 for part in (*head, *tail))
-    return "\n\n".join(part for part in (*head, shortened(markdown, _ROOM - taken, file=file), *tail) if part)
+    parts = [*head, shortened(_legible(markdown), _ROOM - taken, file=file), *tail]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _legible(markdown: str) -> str:
+    """The same with a small heading and with room between columns, for which MLflow's pages leave none."""
+    lines = markdown.strip().split("\n")
+    spaced = [
+        line.replace(" | ", "&ensp; | ") if line.startswith("| ") and "---" not in line else line for line in lines
+    ]
+    return "\n".join(f"#### {line[2:]}" if line.startswith("# ") else line for line in spaced)
 
 
 def shortened(markdown: str, most: int, *, file: str) -> str:
     """Markdown within so many characters: of each table and list the first lines, as many as fit."""
     if len(markdown) <= most:
-        return markdown.strip()
-    blocks = [block.split("\n") for block in markdown.strip().split("\n\n")]
-    longest = max(len(block) for block in blocks)
-    for lines in range(longest, 2, -1):
-        kept = [[*block[:lines], *_more(block, lines)] for block in blocks]
-        text = "\n\n".join("\n".join(block) for block in kept)
+        return markdown
+    blocks = [block.split("\n") for block in markdown.split("\n\n")]
+    for lines in range(max(map(len, blocks)), 2, -1):
+        text = "\n\n".join("\n".join([*block[:lines], *_more(block, lines)]) for block in blocks)
         if len(text) + len(file) + 20 <= most:
             return f"{text}\n\nAll of it is in {file}."
-    return limits.shorten(markdown, most)
+    return limits.shorten(markdown, max(1, most))
 
 
 def _more(block: list[str], lines: int) -> list[str]:
@@ -53,8 +58,3 @@ def _more(block: list[str], lines: int) -> list[str]:
     if rest <= 0:
         return []
     return [f"| ... and {rest} more |"] if block[0].startswith("|") else [f"- ... and {rest} more"]
-
-
-def _here(link: str) -> str:
-    """A link within the pages that are shown."""
-    return link.removeprefix("/")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convspec.errors import UserError
 from runners.tracking import events, record
 from runners.tracking.owner import Owner
 from runners.tracking.process import launch
@@ -27,7 +30,8 @@ class Swept:
 
     def __str__(self) -> str:
         if self.message:
-            return f"Run {self.run_id or self.folder.name} is not recorded completely yet: {self.message}"
+            why = f"Run {self.run_id or self.folder.name} is not recorded completely yet: {self.message}"
+            return f"{why} `convspec sync` tries for longer."
         if self.status == "KILLED":
             several = (self.folder / record.CHILDREN).is_dir()
             again = f"`convspec run FILE{'' if several else f' --resume {self.run_id}'}` goes on with it."
@@ -40,9 +44,17 @@ def sweep(home: Path, *, but: Path | None = None) -> list[Swept]:
 
     Safe to run at any time and at once with another. A run marked KILLED keeps its folder, from which it can continue.
     """
-    folders = [folder for folder in record.spools(home) if folder != but and _is_orphan(folder)]
-    if not folders:
-        return []
+    folders, damaged = [], []
+    for folder in record.spools(home):
+        try:
+            if folder != but and _is_orphan(folder):
+                folders.append(folder)
+        except UserError as problem:
+            damaged.append(Swept(folder, "", "", str(problem)))
+    return damaged + (_deliver(home, folders) if folders else [])
+
+
+def _deliver(home: Path, folders: list[Path]) -> list[Swept]:
     log = home / ".convspec" / "sweep.log"
     drainer = launch(folders, log=log, options=["--orphaned", "--patience", "0"], alone=True)
     reports = drainer.outcomes(_TIMEOUT_SECONDS)
@@ -76,6 +88,16 @@ def reap(client: MlflowClient, home: Path) -> list[str]:
     return gone
 
 
+@contextmanager
+def claim_orphan(folder: Path) -> Iterator[bool]:
+    """Hold a spool whose trainer is gone and that nobody sends; False where there is nothing to be sent of it."""
+    with record.claim(folder, wait=False) as free:
+        if free and record.load(folder) is None and not (folder / "checkpoint.safetensors").exists():
+            record.remove(folder)  # killed before anything was trained or sent anywhere
+            free = False
+        yield free
+
+
 def _is_orphan(folder: Path) -> bool:
     known = record.load(folder)
     if record.is_done(folder):
@@ -83,8 +105,5 @@ def _is_orphan(folder: Path) -> bool:
     owner = events.owner_of(folder)
     if owner is None or not owner.is_gone():
         return False
-    with record.claim(folder, wait=False) as free:
-        if free and known is None and not (folder / "checkpoint.safetensors").exists():
-            record.remove(folder)  # killed before anything was trained or sent anywhere
-            return False
+    with claim_orphan(folder) as free:
         return free and known is not None

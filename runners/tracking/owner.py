@@ -25,7 +25,11 @@ class Owner:
     @classmethod
     def current(cls) -> Owner:
         """This process."""
-        pid = os.getpid()
+        return cls.of(os.getpid())
+
+    @classmethod
+    def of(cls, pid: int) -> Owner:
+        """A process of this machine that runs now."""
         return cls(socket.gethostname(), _boot_id(), pid, _start_of(pid) or "")
 
     @classmethod
@@ -55,9 +59,13 @@ class Owner:
             "convspec.pid_start": self.pid_start,
         }
 
+    def is_here(self) -> bool:
+        """Whether it is a process of this machine."""
+        return self.host == socket.gethostname()
+
     def is_gone(self) -> bool:
         """Whether it is certain that the process has ended; on another host nothing is certain."""
-        if self.host != socket.gethostname():
+        if not self.is_here():
             return False
         return self.boot_id != _boot_id() or _start_of(self.pid) != self.pid_start
 

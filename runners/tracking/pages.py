@@ -72,11 +72,11 @@ def _of_family(client: MlflowClient, base: str, run: runs.RecordedRun) -> dict[s
     table = ui.runs_link(*place, best_first=metric, rises=rises)
     has_view = view.TAG + view.key_of(run.run_id) in client.get_experiment(run.experiment_id).tags
     children = runs.children(client, run, most=MOST_COMPARED, best_first=metric, rises=rises)
-    links = {
-        "run": ui.run_link(*place),
-        "charts": ui.view_link(*place) if has_view else table.replace("=TABLE", "=CHART"),
-        "runs": table,
-    }
+    if has_view:
+        shown = {"charts": ui.view_link(*place), "runs": ui.view_link(*place, mode="TABLE")}
+    else:
+        shown = {"charts": table.replace("Mode=TABLE", "Mode=CHART"), "runs": table}
+    links = {"run": ui.run_link(*place), **shown}
     if len(children) > 1:
         links["compare"] = ui.compare_link(base, [run.experiment_id], children)
     return links | _pictures(client, base, run)

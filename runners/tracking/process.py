@@ -8,7 +8,8 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,17 @@ class Outcome:
 class Drainer:
     """A process that delivers spools. Once this object closes its pipe, it delivers the rest and ends."""
 
-    def __init__(self, process: subprocess.Popen[bytes], reports: int, folder: Path) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        reports: int,
+        folder: Path,
+        substitute: Callable[[], Drainer] | None = None,
+    ) -> None:
         self._process = process
         self._reports: int | None = reports
         self._folder = folder
+        self._substitute = substitute  # delivers what is left should the process be killed
         self._read = b""
         self._heard: list[dict[str, Any]] = []
 
@@ -56,14 +64,17 @@ class Drainer:
         last = next((report for report in self.outcomes(timeout) if report["folder"] == str(self._folder)), None)
         if last is not None and last["complete"]:
             return Outcome(last["run_id"], last["experiment_id"], sent=True)
+        if last is None and self._process.poll() is not None and self._substitute is not None:
+            with closing(self._substitute()) as other:
+                return other.wait(timeout)
         known = record.load(self._folder) or record.Record("")
         if last is not None:
-            message = f"Not everything could be recorded. {last['message']}"
+            message = f"Not everything could be recorded. {last['message'].rstrip('.')}."
         elif self._process.poll() is None:
             message = "The run is still being recorded; that goes on in the background."
         else:
             message = f"The process that records the run ended early; see {self._folder / 'drain.log'}."
-        kept = f"The rest is kept in {self._folder} and sent by the next convspec command here."
+        kept = f"The rest is kept in {self._folder} and sent by `convspec sync`, or the next convspec command here."
         return Outcome(known.run_id, known.experiment_id, sent=False, message=f"{message} {kept}")
 
     def close(self) -> None:
@@ -78,12 +89,19 @@ class Drainer:
 
     def outcomes(self, timeout: float) -> list[dict[str, Any]]:
         """The final report of each spool delivered, once all are done or `timeout` seconds have gone by."""
+        return list(self.ended(timeout))
+
+    def ended(self, timeout: float) -> Iterator[dict[str, Any]]:
+        """The final report of each spool as soon as its delivery is over, for no longer than `timeout` seconds."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         deadline = time.monotonic() + timeout
-        while self._listen(deadline):
-            pass
-        return [report for report in self._heard if report["report"] == "end"]
+        told = 0
+        while True:
+            yield from (report for report in self._heard[told:] if report["report"] == "end")
+            told = len(self._heard)
+            if not self._listen(deadline):
+                return
 
     def _listen(self, deadline: float) -> bool:
         """Take in what is reported next; False where nothing more comes, or not in time."""
@@ -116,10 +134,23 @@ def start_drainer(spool: Spool, uri: str, *, patience: float = PATIENCE_SECONDS)
         known.tracking_uri = uri
         known.save(spool.folder)
     options = ["--patience", str(patience), "--owner", Owner.current().line()]
-    return launch([spool.folder], log=spool.folder / "drain.log", options=options)
+    log = spool.folder / "drain.log"
+    return launch(
+        [spool.folder],
+        log=log,
+        options=options,
+        substitute=lambda: launch([spool.folder], log=log, options=options, alone=True),
+    )
 
 
-def launch(folders: Iterable[Path], *, log: Path, options: Iterable[str] = (), alone: bool = False) -> Drainer:
+def launch(
+    folders: Iterable[Path],
+    *,
+    log: Path,
+    options: Iterable[str] = (),
+    alone: bool = False,
+    substitute: Callable[[], Drainer] | None = None,
+) -> Drainer:
     """Start a process that delivers spools; `alone` says that none of them has a trainer any more."""
     paths = [str(folder) for folder in folders]
     listening, speaking = os.pipe()
@@ -136,4 +167,4 @@ def launch(folders: Iterable[Path], *, log: Path, options: Iterable[str] = (), a
             start_new_session=True,  # Ctrl-C at the terminal is for the trainer, which says how the run ended
         )
     os.close(speaking)
-    return Drainer(process, listening, Path(paths[0]))
+    return Drainer(process, listening, Path(paths[0]), substitute)

@@ -6,10 +6,11 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from runners.tracking import events
 
@@ -30,6 +31,12 @@ class Record:
     status: str = ""
     sent: int = 0
     message: str = ""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Record:
+        """The record that values by name make; what another version wrote besides is left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
 
     def save(self, folder: Path) -> None:
         """Write `run.json` so that a reader sees the old or the new one, readable by its owner alone.
@@ -68,8 +75,7 @@ def load(folder: Path) -> Record | None:
     text = path.read_text() if path.exists() else ""
     if not text.endswith("}"):
         return None
-    known = {field.name for field in fields(Record)}
-    return Record(**{name: value for name, value in json.loads(text).items() if name in known})
+    return Record.of(json.loads(text))
 
 
 @contextmanager

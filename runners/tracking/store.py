@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from convspec.errors import UserError
-from runners.tracking import database, template
+from runners.tracking import database, postgresql, template
 from runners.tracking.database import StoreAwayError
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _KINDS = "sqlite:///FILE, http(s)://HOST, postgresql://..., mysql://... or mssql://..."
 _CREDENTIALS = "MLFLOW_TRACKING_USERNAME and _PASSWORD, or MLFLOW_TRACKING_TOKEN, say who you are."
 _NO_MLFLOW = ("is no MLflow server", "Look at its address in a browser, or name another store with --tracking-uri.")
+_CAUSE = re.compile(
+    r"Max retries exceeded .*?(Connection refused|\w[\w ]* not known|\w[\w. ]* timed out|[Nn]o route to host"
+    r"|Network is unreachable|wrong version number|certificate verify failed)"
+)
+_PACKAGES = {"psycopg": "'convspec[postgresql]'"}
 _REFUSALS = {
     "PERMISSION_DENIED": ("does not allow it", _CREDENTIALS),
     "UNAUTHENTICATED": ("wants a name and a password", _CREDENTIALS),
@@ -106,13 +111,15 @@ def _open_database(uri: str) -> MlflowClient:
     import sqlalchemy.exc
 
     mlflow.set_tracking_uri(uri)  # MLflow finds some artifacts only by this
-    _check_port(uri)
+    check_port(uri)
     try:
         if uri.startswith("sqlite:"):
             _prepare_file(uri)
+        if uri.startswith("postgresql"):
+            _prepare_database(uri)
         return mlflow.MlflowClient(tracking_uri=uri)
     except ModuleNotFoundError as error:
-        hint = f"pip install {error.name}"
+        hint = f"pip install {_PACKAGES.get(error.name or '', error.name)}"
         raise UserError(f"The store {redacted(uri)} needs the package {error.name}.", hint=hint) from error
     except sqlalchemy.exc.OperationalError as error:
         raise StoreAwayError(f"The store {redacted(uri)} does not answer: {first_line(error)}") from error
@@ -140,6 +147,14 @@ def _prepare_file(uri: str) -> None:
         mlflow.MlflowClient(tracking_uri=uri)
 
 
+def _prepare_database(uri: str) -> None:
+    """Make the store of a PostgreSQL database that holds none, one process at a time."""
+    import mlflow
+
+    schema = database.Schema.of(Path(mlflow.__file__).parent)
+    postgresql.prepare(uri, name=redacted(uri), schema=schema, create=mlflow.MlflowClient)
+
+
 def _open_server(uri: str) -> MlflowClient:
     import mlflow
 
@@ -155,7 +170,7 @@ def _open_server(uri: str) -> MlflowClient:
     return client
 
 
-def _check_port(uri: str) -> None:
+def check_port(uri: str) -> None:
     """Find out at once that a database server is away; MLflow would try for over a minute and a half."""
     parts = urlsplit(uri)
     port = _DATABASE_PORTS.get(parts.scheme.partition("+")[0])
@@ -168,5 +183,7 @@ def _check_port(uri: str) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, without what MLflow adds below it."""
-    return redacted(str(error).partition("\n")[0][:300])
+    """What an error says, without what MLflow adds below it; of a failed connection, only what was wrong with it."""
+    text = str(error).partition("\n")[0]
+    cause = _CAUSE.search(text)
+    return cause[1] if cause else redacted(text[:300])

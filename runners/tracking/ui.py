@@ -75,7 +75,7 @@ def view_link(base: str, experiment_id: str, parent_id: str, *, mode: str = "CHA
 def compare_link(base: str, experiment_ids: Sequence[str], run_ids: Sequence[str]) -> str:
     """Several runs side by side."""
     runs, experiments = (quote(json.dumps(list(ids))) for ids in (run_ids, experiment_ids))
-    return f"{base.rstrip('/')}/#/compare-runs?runs={runs}&experiments={experiments}"
+    return f"{base.rstrip('/')}/#/compare-runs?runs={runs}&experiments={experiments}&{urlencode(_TRAINING)}"
 
 
 def _runs(base: str, experiment_id: str, asked: Mapping[str, str]) -> str:

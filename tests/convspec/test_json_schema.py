@@ -17,7 +17,7 @@ from convspec.document import parse
 from convspec.errors import PipelineError
 from convspec.json_schema import json_schema_of
 from convspec.layers import Layer
-from convspec.loading import Several, load, load_all_text
+from convspec.loading import Several, find, load_all, load_all_text
 from convspec.pipeline import Pipeline
 from convspec.pipeline_file import PipelineFile
 from convspec.shipped import names
@@ -123,7 +123,11 @@ def test_rules_across_fields_are_the_only_difference(part: str, value: object) -
 
 @pytest.mark.parametrize("name", names())
 def test_shipped_pipelines_are_valid(name: str) -> None:
-    VALIDATOR.validate(load(name).pipeline.plain())
+    text = find(name).read_text(encoding="utf-8")
+    VALIDATOR.validate(parse(text, name).plain())
+    found = load_all(name)
+    for loaded in [member.loaded for member in found.members] if isinstance(found, Several) else [found]:
+        VALIDATOR.validate(loaded.pipeline.plain())
 
 
 def test_a_file_is_valid_as_our_yaml_reads_it() -> None:

@@ -155,7 +155,10 @@ class TestFilesThatCannotBeRead:
 
     def test_a_missing_file_without_one_lists_the_shipped_pipelines(self, command: Command, tmp_path: Path) -> None:
         out = command("check", str(tmp_path / "absent.yaml")).out
-        assert "absent.yaml  there is no such file. Shipped pipelines: alexnet, digits, dqn, fashion_mnist," in out
+        assert (
+            "absent.yaml  there is no such file. Shipped pipelines: alexnet, digits, digits_architectures, digits_search,"
+            in out
+        )
 
     def test_a_folder(self, command: Command, tmp_path: Path) -> None:
         expected = f"{tmp_path}  the file cannot be read: Is a directory. Give a YAML file.\n1 problem\n"

@@ -112,6 +112,8 @@ POOLINGS += [
         ("3: uneven", (1, 2, 3), (1, 2, 1), "valid", "keep", (2, 2, 3, 4)),
         ("3: padded", 3, 2, (1, 0, 1), "keep", (1, 4, 4, 3)),
         ("3: padded to the same size", 2, 1, "same", "keep", (1, 2, 3, 3)),
+        ("3: wider than the volume", (5, 2, 4), (5, 2, 2), "valid", "keep", (2, 3, 3, 5)),
+        ("3: padded, wider than the volume", 3, 2, (1, 1, 0), "drop", (2, 1, 2, 4)),
     ]
 ]
 OTHERS: list[Case] = [
@@ -135,6 +137,8 @@ OTHERS: list[Case] = [
     ("layer normalization", LayerNormalization(), (3, 2, 4)),
     ("layer normalization of values", LayerNormalization(epsilon=0.1), (5,)),
     ("group normalization", GroupNormalization(groups=2), (6, 2, 3)),
+    ("group normalization of values", GroupNormalization(groups=5), (5,)),
+    ("group normalization of pixels", GroupNormalization(groups=3), (3, 1, 1)),
     ("group normalization in one", GroupNormalization(groups=1), (3, 2, 3)),
     ("local response", LocalResponseNormalization(alpha=0.5), (7, 2, 3)),
     ("local response, even size", LocalResponseNormalization(size=4, alpha=2, beta=1.5, k=2), (6, 1, 2)),

@@ -128,7 +128,7 @@ def assert_close(found: dict[str, Array], expected: dict[str, Array], bound: flo
 
 @precisions
 @over(ALL)
-@pytest.mark.parametrize("n", [5, 70], ids=["few", "many"])
+@pytest.mark.parametrize("n", [1, 5, 70], ids=["one", "few", "many"])
 def test_a_step_is_that_of_the_numpy_engine(
     planned: Any, layer: Layer, shape: Shape, dtype: Any, bound: float, n: int
 ) -> None:

@@ -16,6 +16,9 @@ from PIL import Image
 
 from convspec.data import GARMENTS
 from runners.pictures import answers, confusion_matrix, curves, first_layer_features
+from runners.pictures.trade import trade
+from runners.tea.demonstration import compare
+from runners.tea.landscape import LANDSCAPES
 
 
 @dataclass(frozen=True)
@@ -253,3 +256,22 @@ def test_a_feature_of_one_dimension_has_a_row_for_each_channel(tmp_path: Path, d
     first_layer_features(np.array([[[0.5, -2.0, 0.0], [1.0, 0.0, 2.0]]]), tmp_path / "features.png")
     (image,) = drawn[0].axes[0].get_images()
     assert image.get_array().tolist() == [[0.25, -1.0, 0.0], [0.5, 0.0, 1.0]]
+
+
+def test_the_trade_between_assumptions_and_performance(tmp_path: Path, drawn: Drawn) -> None:
+    performances = compare(LANDSCAPES, start=20, starts=20, seed=7)
+    assert_good(trade(performances, tmp_path / "trade.png"), drawn)
+    one_valley, two_valleys, tries, shares = drawn[0].axes
+    for axes, there in ((one_valley, performances[:5]), (two_valleys, performances[5:])):
+        markers = [line for line in axes.lines if line.get_marker() in "osD^v"]
+        assert [line.get_xdata()[0] for line in markers] == [one.shown.temperature for one in there]
+        ticks = [line for line in axes.lines if line.get_marker() == "|"]
+        assert [tuple(line.get_xdata()) for line in ticks] == [one.shown.cups for one in there]
+    for axes, figures in (
+        (tries, [one.mean_tries for one in performances]),
+        (shares, [one.share_found for one in performances]),
+    ):
+        lines = [line for line in axes.lines if line.get_marker() == "None"]
+        assert [value for line in lines for value in line.get_ydata()] == figures
+        assert [list(line.get_xdata()) for line in lines] == [[1, 2, 3, 5, 6]] * 2
+    assert {"One valley: tries, and what is found", "gradient descent with curvature"} <= set(words(drawn))

@@ -23,18 +23,26 @@ def _(layer: Pooling, site: Site) -> Operation:
     rank, keep = len(site.input_shape) - 1, layer.edge == "keep"
     window, stride = extents(layer.window, rank), extents(layer.stride, rank)
     before, after = layer.margins(site.input_shape)
-    if before != after:
+    if before != after or (layer.reduce == "average" and rank == 3 and _is_wide(window, site)):
         return _uneven(layer, site)
     if layer.reduce == "max":
         return lambda x, uniform: LARGEST[rank](x, window, stride, before, ceil_mode=keep)
     return lambda x, uniform: MEAN[rank](x, window, stride, before, keep, count_include_pad=False)
 
 
+def _is_wide(window: tuple[int, ...], site: Site) -> bool:
+    """Whether a window is wider than the volume, where PyTorch computes no average."""
+    return any(wide > extent for wide, extent in zip(window, site.input_shape[1:], strict=True))
+
+
 def _uneven(layer: Pooling, site: Site) -> Operation:
     """Margins that differ between the sides, as `same` may have them: what is beyond x is put there, and all windows fit."""
     rank = len(site.input_shape) - 1
     window, stride = extents(layer.window, rank), extents(layer.stride, rank)
-    around = sides_of(*layer.margins(site.input_shape))
+    before = layer.margins(site.input_shape)[0]
+    sides = zip(site.output_shape[1:], stride, window, before, site.input_shape[1:], strict=True)
+    after = tuple(max((count - 1) * step + wide - first - inside, 0) for count, step, wide, first, inside in sides)
+    around = sides_of(before, after)
     if layer.reduce == "max":
         return lambda x, uniform: LARGEST[rank](functional.pad(x, around, value=float("-inf")), window, stride)
 

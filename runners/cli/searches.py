@@ -1,0 +1,109 @@
+"""How `convspec run` runs a file with a search, and what it prints of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convspec.values import shown
+from runners.cli.output import echo, echo_error, echo_json, figure_text, program
+
+if TYPE_CHECKING:
+    from convspec.searching import Searching
+    from runners.family.request import Request
+    from runners.family.search import Found
+    from runners.search.course import Trial
+
+
+def run_search(searching: Searching, request: Request, *, as_json: bool) -> None:
+    """Carries the search out and prints the best trials."""
+    from runners.family.folder import unfinished
+    from runners.family.search import identity_of, search
+    from runners.tracking.orphans import sweep
+
+    going_on = unfinished(request.home, identity_of(searching, request.settings))
+    for orphan in sweep(request.home, but=going_on):
+        echo_error(str(orphan))
+    found = search(searching, request, SearchProgress())
+    if as_json:
+        echo_json(_plain(found))
+        return
+    echo(found.text)
+    _print_end(found, request)
+
+
+def _plain(found: Found) -> dict[str, object]:
+    return {
+        "run_id": found.run_id or None,
+        "experiment_id": found.experiment_id or None,
+        **found.report,
+        "best_file": str(found.best),
+        "seconds": found.seconds,
+        "note": found.note,
+    }
+
+
+def _print_end(found: Found, request: Request) -> None:
+    if found.known:
+        echo("\nNothing was trained: this is what the same file gave before. --again searches anew.")
+    seconds = "" if found.known else f"  ({found.seconds:.1f} s in all)"
+    echo(f"\nbest  {_near(found.best)}")
+    echo(f"run   {found.run_id or 'not recorded yet'}{seconds}")
+    if found.note:
+        echo_error(found.note)
+    if found.run_id:
+        local = request.tracking_uri.endswith(f"{Path.cwd()}/mlflow.db")
+        option = "" if local else f" --tracking-uri {request.tracking_uri}"
+        echo(f"\nRun it:   {program()} run {_near(found.best)}\nSee it:   {program()} ui {found.run_id}{option}")
+
+
+def _near(path: Path) -> Path:
+    """A path as it is called from the working folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+class SearchProgress:
+    """A line on standard error for each trial that is over."""
+
+    def __init__(self) -> None:
+        self.total, self.done = "", 0
+        self.searching: Searching | None = None
+        self.best: float | None = None
+
+    def on_start(self, searching: Searching, done: Sequence[Trial]) -> None:
+        self.searching, self.done = searching, len(done)
+        trials = searching.search.trials or searching.search.size
+        self.total = f"/{trials}" if trials else ""
+        for trial in done:
+            self._take(trial)
+
+    def on_trial(self, trial: Trial) -> None:
+        assert self.searching is not None and trial.end is not None
+        self.done += 1
+        self._take(trial)
+        end, objectives = trial.end, self.searching.search.objectives
+        said = [f"{self.done:>{max(0, len(self.total) - 1)}}{self.total}", f"trial {trial.number}"]
+        said += [f"{one.metric} {figure_text(value)}" for one, value in zip(objectives, end.values or (), strict=False)]
+        if self.best is not None and len(objectives) == 1:
+            said.append(f"best {figure_text(self.best)}")
+        said.append(
+            ", ".join(f"{path.rpartition('.')[2]} {_value(value)}" for path, value in trial.candidate.choice.items())
+        )
+        said.append(f"{end.seconds:.2f} s" if end.status == "FINISHED" else end.reason)
+        sys.stderr.write("  ".join(part for part in said if part) + "\n")
+        sys.stderr.flush()
+
+    def _take(self, trial: Trial) -> None:
+        """The first objective, if it is the best so far."""
+        assert self.searching is not None and trial.end is not None
+        if trial.end.status == "FINISHED" and trial.end.values:
+            value, better = trial.end.values[0], max if self.searching.search.objectives[0].rises else min
+            self.best = value if self.best is None else better(self.best, value)
+
+
+def _value(value: object) -> str:
+    text = f"{value:.4g}" if isinstance(value, float) else shown(value, quotes=False)
+    return text if len(text) <= 16 else f"{text[:13]}..."

@@ -1,0 +1,351 @@
+"""A search: trials chosen one after the other, trained as runs below one run; the best is written as a file of its own."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Protocol
+
+from convspec.errors import INTERRUPTED, RUN_FAILED, UserError
+from convspec.loading import Loaded, find
+from convspec.pipeline import Pipeline
+from convspec.searching import Searching
+from convspec.values import shown
+from runners import files
+from runners.family.folder import Family, Finished, Identity
+from runners.family.recording import Recording
+from runners.family.request import Request
+from runners.family.task import Outcome, Task
+from runners.family.workforce import Workforce
+from runners.interruption import Interruption
+from runners.tracking.process import Drainer, start_drainer
+from runners.tracking.view import View
+
+if TYPE_CHECKING:
+    from runners.search.course import Course, End, Trial
+
+KIND = "search"
+BEST_FILE = "best.yaml"
+
+
+class Observer(Protocol):
+    """Whoever wants to follow a search."""
+
+    def on_start(self, searching: Searching, done: Sequence[Trial]) -> None:
+        """A search begins, or goes on behind trials that are over."""
+
+    def on_trial(self, trial: Trial) -> None:
+        """A trial is over."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What came of a search. `report` is what `Report.plain` says, `text` what a terminal shows, `best` the file with the best
+    pipeline; `known` where it was finished before."""
+
+    run_id: str
+    experiment_id: str
+    report: dict[str, Any]
+    text: str
+    best: Path
+    seconds: float
+    known: bool = False
+    note: str = ""
+
+
+def identity_of(searching: Searching, settings: Sequence[str]) -> Identity:
+    """What a search is recognised by."""
+    parts = (files.pipeline_text(searching.base), searching.search.plain())
+    place = str(find(searching.file).resolve())
+    digest = files.digest(repr(parts).encode())
+    return Identity(KIND, searching.experiment, place, searching.text, tuple(settings), digest)
+
+
+def search(searching: Searching, request: Request, observer: Observer) -> Found:
+    """Trains what is not trained yet, and records it all. Raises UserError, with everything saved."""
+    started = time.perf_counter()
+    family = Family.open(request.home, identity_of(searching, request.settings), again=request.again)
+    if isinstance(family, Finished):
+        return _known(family)
+    drainer = start_drainer(family.spool, request.tracking_uri)
+    try:
+        return _Searching(searching, request, family, drainer, started).go(observer)
+    finally:
+        drainer.close()
+
+
+@dataclass
+class _UnderWay:
+    """A trial that is being trained: the seeds that are still to be begun, and what came of the others."""
+
+    trial: Trial
+    left: list[int]
+    begun: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+class _Searching:
+    """The stages of one search."""
+
+    def __init__(
+        self, searching: Searching, request: Request, family: Family, drainer: Drainer, started: float
+    ) -> None:
+        from runners.search.course import Course
+        from runners.search.journal import Journal
+
+        self.searching, self.request, self.family, self.drainer, self.started = (
+            searching, request, family, drainer, started,
+        )  # fmt: skip
+        self.recording = Recording(family.spool)
+        self.course: Course = Course(searching, Journal(family.folder))
+        self.under_way: dict[int, _UnderWay] = {}
+        self.exhausted = ""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return self.searching.search.seeds or (self.searching.base.pipeline.seed,)
+
+    def go(self, observer: Observer) -> Found:
+        search = self.searching.search
+        self.recording.announce(
+            self.searching,
+            kind=KIND,
+            settings=self.request.settings,
+            digest=self.family.identity.digest,
+            view=self._view(),
+            params={
+                "strategy": str(search.strategy.plain()),
+                "trials": str(search.trials or "all"),
+                "objectives": ", ".join(objective.metric for objective in search.objectives),
+                "knobs": ", ".join(search.knobs),
+                "seeds": ", ".join(map(str, self.seeds)),
+            },
+        )
+        observer.on_start(self.searching, [trial for trial in self.course.trials if trial.end is not None])
+        try:
+            with Interruption() as interruption, self._workforce(interruption) as workforce:
+                is_over = self._train(workforce, observer)
+        except UserError as error:
+            self.family.spool.end("FAILED", reason=str(error))
+            self.drainer.wait()
+            raise
+        if not is_over:
+            raise self._interrupted()
+        return self._finish()
+
+    def _view(self) -> View:
+        objective = self.searching.search.objectives[0]
+        is_size = objective.metric in ("parameters", "multiply_adds")
+        metric = f"size/{objective.metric}" if is_size else objective.metric
+        knobs = tuple(knob.path for knob in self.searching.search.turned)
+        return View(f"{self.searching.experiment} {KIND}", metric, objective.rises, knobs=knobs)
+
+    def _workforce(self, interruption: Interruption) -> Workforce:
+        return Workforce(self.family.folder, workers=self.request.workers, on_epoch=self._goes_on, stop=interruption)
+
+    def _train(self, workforce: Workforce, observer: Observer) -> bool:
+        """Whether the search came to its end; it has not where somebody interrupted."""
+        for trial in self.course.trials:
+            if trial.end is None:
+                self._begin(trial, workforce)
+        while True:
+            self._begin_more(workforce)
+            if workforce.is_empty:
+                return True
+            outcome = workforce.wait()
+            if outcome is None:
+                return False
+            ended = self._ended(outcome, workforce)
+            if ended is not None:
+                self._record(ended)
+                observer.on_trial(ended)
+
+    def _begin_more(self, workforce: Workforce) -> None:
+        from runners.search.course import Trial
+        from runners.search.proposals import Exhausted
+
+        while workforce.idle > 0 and not self.exhausted and not self.course.is_complete:
+            proposed = self.course.propose()
+            if isinstance(proposed, Trial):
+                self._begin(proposed, workforce)
+                continue
+            if isinstance(proposed, Exhausted):
+                self.exhausted = proposed.reason
+            return
+
+    def _begin(self, trial: Trial, workforce: Workforce) -> None:
+        """Has a trial trained: over all seeds at once, but over the first one alone where it may be stopped early."""
+        one = _UnderWay(trial, list(self.seeds))
+        self.under_way[trial.number] = one
+        self._begin_seeds(one, workforce, 1 if self.searching.search.stopping else len(self.seeds))
+
+    def _begin_seeds(self, one: _UnderWay, workforce: Workforce, count: int) -> None:
+        for seed in one.left[:count]:
+            workforce.submit(self._task(one.trial, seed))
+            one.begun += 1
+        del one.left[:count]
+
+    def _task(self, trial: Trial, seed: int) -> Task:
+        loaded = with_seed(trial.candidate.loaded, seed)
+        several = len(self.seeds) > 1
+        tags = {"convspec.kind": "trial", "convspec.trial": str(trial.number)}
+        return Task(
+            key_of(trial.number, seed if several else None),
+            self.searching.experiment,
+            files.pipeline_text(loaded),
+            self.searching.file,
+            f"trial {trial.number}" + (f" seed {seed}" if several else ""),
+            tags={**tags, "convspec.family": self.family.identity.digest},
+            params={path: shown(value, quotes=False) for path, value in trial.candidate.choice.items()},
+            threads=self.request.threads,
+            device=self.request.device,
+            asks=self.searching.search.stopping is not None and seed == self.seeds[0],
+        )
+
+    def _goes_on(self, key: str, epoch: int, metrics: Mapping[str, float]) -> bool:
+        (objective,) = self.searching.search.objectives
+        return self.course.goes_on(number_of(key), epoch, metrics[objective.metric])
+
+    def _ended(self, outcome: Outcome, workforce: Workforce) -> Trial | None:
+        """The trial that is over with this training, if it is."""
+        one = self.under_way[number_of(outcome.key)]
+        one.outcomes.append(outcome)
+        if outcome.status == "FINISHED":
+            self._begin_seeds(one, workforce, len(one.left))
+        else:
+            one.left.clear()
+        if len(one.outcomes) < one.begun:
+            return None
+        del self.under_way[one.trial.number]
+        self.course.over(one.trial.number, end_of(one.trial, one.outcomes, self.course))
+        return one.trial
+
+    def _record(self, trial: Trial) -> None:
+        """The objective of a trial, and the best so far, as figures of the search."""
+        from runners.search.front import ranked
+
+        objectives = self.searching.search.objectives
+        best = ranked(self.course.trials, objectives)
+        if trial.end is None or trial.end.status != "FINISHED" or not trial.end.values:
+            return
+        figures = {f"trial/{one.metric}": value for one, value in zip(objectives, trial.end.values, strict=True)}
+        if len(objectives) == 1 and best[0].end and best[0].end.values:
+            figures[f"best/{objectives[0].metric}"] = best[0].end.values[0]
+        self.family.spool.metrics(figures, step=trial.number)
+
+    def _interrupted(self) -> UserError:
+        self.family.spool.end("KILLED", reason="interrupted")
+        self.drainer.wait()
+        done = sum(trial.end is not None for trial in self.course.trials)
+        trials = self.searching.search.trials
+        return UserError(
+            f"Interrupted with {done}{f' of {trials}' if trials else ''} trials done; everything so far is saved.",
+            hint="Go on with the same command.",
+            exit_code=INTERRUPTED,
+        )
+
+    def _finish(self) -> Found:
+        """The table and the best pipeline, kept and recorded. Raises UserError where no trial finished."""
+        from runners.search.front import front
+        from runners.search.report import report_of
+
+        best = front(self.course.trials, self.searching.search.objectives)
+        if not best:
+            raise self._nothing_found()
+        report = report_of(self.searching, self.course, exhausted=self.exhausted)
+        path = self._keep_best(best)
+        self.recording.finish_search(report)
+        plain, text = report.plain(), report.text()
+        self.family.finish({"plain": plain, "text": text})
+        self.family.spool.end("FINISHED")
+        recorded = self.drainer.wait()
+        note = "" if recorded.sent else recorded.message
+        seconds = time.perf_counter() - self.started
+        return Found(recorded.run_id, recorded.experiment_id, plain, text, path, seconds, note=note)
+
+    def _nothing_found(self) -> UserError:
+        ends = [trial.end for trial in self.course.trials if trial.end is not None]
+        message = f"None of {len(ends)} trials finished." if ends else f"There was no trial: {self.exhausted}."
+        reasons = dict.fromkeys(end.reason for end in ends if end.reason) or self.course.proposals.rejected
+        self.family.spool.end("FAILED", reason=message)
+        self.drainer.wait()
+        hint = " ".join([*list(reasons)[:3], "Begin anew with --again."])
+        return UserError(message, hint=hint, exit_code=RUN_FAILED)
+
+    def _keep_best(self, best: Sequence[Trial]) -> Path:
+        """Writes the best pipeline, and with several objectives every one of the front, as files that run on their own."""
+        for index, trial in enumerate(best):
+            text = self._pipeline_of(trial)
+            if index == 0:
+                (self.family.folder / BEST_FILE).write_text(text, encoding="utf-8")
+                self.recording.keep(BEST_FILE, text)
+            if len(best) > 1:
+                self.recording.keep(f"trial-{trial.number}.yaml", text, folder="front")
+        return self.family.folder / BEST_FILE
+
+    def _pipeline_of(self, trial: Trial) -> str:
+        assert trial.end is not None and trial.end.values is not None
+        objectives = self.searching.search.objectives
+        reached = [f"{one.metric} {value:g}" for one, value in zip(objectives, trial.end.values, strict=True)]
+        lines = [
+            f"# Trial {trial.number} of {len(self.course.trials)} of the search in {self.searching.file}: {', '.join(reached)}.",
+            *(f"#   {path}: {shown(value, quotes=False)}" for path, value in trial.candidate.choice.items()),
+        ]
+        return "\n".join([*lines, files.pipeline_text(with_seed(trial.candidate.loaded, self.seeds[0]))])
+
+
+def key_of(number: int, seed: int | None) -> str:
+    """The name of a training's folder."""
+    return f"trial-{number}" + ("" if seed is None else f"-seed-{seed}")
+
+
+def number_of(key: str) -> int:
+    """The trial that a training belongs to."""
+    return int(key.split("-")[1])
+
+
+def with_seed(loaded: Loaded, seed: int) -> Loaded:
+    """The same pipeline with another seed."""
+    if loaded.pipeline.seed == seed:
+        return loaded
+    return loaded._replace(pipeline=Pipeline.of({**loaded.pipeline.plain(), "seed": seed}))
+
+
+def end_of(trial: Trial, outcomes: Sequence[Outcome], course: Course) -> End:
+    """How a trial ended, put together from the trainings over its seeds."""
+    from runners.search.course import End
+
+    seconds, epochs = sum(one.seconds for one in outcomes), max(one.epochs for one in outcomes)
+    names = set.intersection(*(set(one.metrics) for one in outcomes))
+    metrics = {name: fmean(one.metrics[name] for one in outcomes) for name in sorted(names)}
+    failed = next((one for one in outcomes if one.status == "FAILED"), None)
+    if failed is not None:
+        return End("FAILED", None, failed.reason, metrics, seconds, epochs)
+    stopped = next((one for one in outcomes if one.status == "STOPPED"), None)
+    if stopped is not None:
+        last = course.measured(trial.number, stopped.epochs)
+        assert last is not None, "a trial is stopped by what was measured"
+        return End("STOPPED", (last,), stopped.reason, metrics, seconds, epochs)
+    plan = trial.candidate.loaded.plan
+    known = metrics | {
+        "parameters": float(plan.parameter_count),
+        "multiply_adds": float(plan.multiply_adds),
+        "time/training_seconds": seconds / len(outcomes),
+    }
+    values = tuple(known.get(one.metric, math.nan) for one in course.searching.search.objectives)
+    for one, value in zip(course.searching.search.objectives, values, strict=True):
+        if not math.isfinite(value):
+            return End("FAILED", None, f"its {one.metric} is not a finite number", metrics, seconds, epochs)
+    return End("FINISHED", values, "", metrics, seconds, epochs)
+
+
+def _known(finished: Finished) -> Found:
+    from runners.tracking import record
+
+    known = record.load(finished.folder) or record.Record("")
+    report, best = finished.report, finished.folder / BEST_FILE
+    return Found(known.run_id, known.experiment_id, dict(report["plain"]), report["text"], best, 0.0, known=True)

@@ -1,0 +1,1 @@
+"""Searching the knobs of a pipeline: strategies propose candidates, which are trained as the children of a family."""

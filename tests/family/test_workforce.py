@@ -1,0 +1,124 @@
+"""Workers that are lost over a task, and what becomes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from convspec.loading import load_text
+from runners import files
+from runners.family.task import Outcome, Task
+from runners.family.workforce import MOST_LOSSES, Workforce
+from runners.tracking import events
+
+PIPELINE = """
+experiment: small
+data: {source: xs_and_os, examples: 200, noise: 0.4}
+network:
+  - convolution: {features: 4, size: 3}
+  - relu
+  - fully_connected: {neurons: 2}
+training: {epochs: EPOCHS, batch: 16}
+"""
+
+
+def task(key: str, *, epochs: int = 2, asks: bool = False) -> Task:
+    text = files.pipeline_text(load_text(PIPELINE.replace("EPOCHS", str(epochs)), "small.yaml", folder=Path.cwd()))
+    return Task(key, "small", text, "small.yaml", key, asks=asks)
+
+
+def killing(folder: Path, times: int) -> Callable[[], bool]:
+    """A `stop` that never stops anything, but kills the worker each time that a training has got further."""
+    killed: list[float] = []
+
+    def stop() -> bool:
+        checkpoint = folder / "children" / "long" / "checkpoint.safetensors"
+        if len(killed) < times and checkpoint.is_file() and checkpoint.stat().st_mtime not in killed:
+            killed.append(checkpoint.stat().st_mtime)
+            pids = [each["pid"] for each, _ in events.read(checkpoint.parent) if each["event"] == "owner"]
+            os.kill(pids[-1], signal.SIGKILL)
+            time.sleep(0.1)
+        return False
+
+    return stop
+
+
+def test_outcomes_come_as_they_are_ready_and_are_kept(tmp_path: Path) -> None:
+    with Workforce(tmp_path, workers=2) as workforce:
+        for key in ("a", "b", "c"):
+            workforce.submit(task(key))
+        found = [workforce.wait() for _ in range(3)]
+        assert workforce.is_empty
+    assert sorted(one.key for one in found if one) == ["a", "b", "c"]
+    assert {one.status for one in found if one} == {"FINISHED"}
+    assert len({one.weights_sha256 for one in found if one}) == 1
+    with Workforce(tmp_path, workers=1) as again:
+        again.submit(task("a"))
+        assert again.wait() in found
+        assert again.idle == 1
+
+
+def test_a_task_whose_worker_is_lost_goes_on_with_another(tmp_path: Path) -> None:
+    with Workforce(tmp_path, workers=1) as workforce:
+        workforce.submit(task("short", epochs=40))
+        reference = workforce.wait()
+    with Workforce(tmp_path, workers=1, stop=killing(tmp_path, MOST_LOSSES - 1)) as workforce:
+        workforce.submit(task("long", epochs=40))
+        found = workforce.wait()
+    assert reference is not None
+    assert found is not None
+    assert (found.status, found.weights_sha256) == ("FINISHED", reference.weights_sha256)
+    owners = [each for each, _ in events.read(tmp_path / "children" / "long") if each["event"] == "owner"]
+    assert len(owners) == MOST_LOSSES
+
+
+def test_a_task_that_no_worker_survives_has_failed(tmp_path: Path) -> None:
+    with Workforce(tmp_path, workers=1, stop=killing(tmp_path, MOST_LOSSES)) as workforce:
+        workforce.submit(task("long", epochs=5000))
+        found = workforce.wait()
+        assert workforce.is_empty
+    assert found is not None
+    assert (found.status, found.reason) == ("FAILED", "Its process was killed by SIGKILL 3 times.")
+    assert Outcome.read(tmp_path / "children" / "long") == found
+    assert events.has_ended(tmp_path / "children" / "long")
+
+
+def test_a_training_that_asks_is_stopped_by_the_answer(tmp_path: Path) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def go_on(key: str, epoch: int, metrics: object) -> bool:
+        asked.append((key, epoch))
+        return epoch < 3
+
+    with Workforce(tmp_path, workers=1, on_epoch=go_on) as workforce:
+        workforce.submit(task("asking", epochs=10, asks=True))
+        found = workforce.wait()
+    assert asked == [("asking", 1), ("asking", 2), ("asking", 3)]
+    assert found is not None
+    assert (found.status, found.epochs, found.reason) == ("STOPPED", 3, "stopped early after epoch 3")
+
+
+def test_workers_end_when_their_parent_does(tmp_path: Path) -> None:
+    workforce = Workforce(tmp_path, workers=1, stop=lambda: (tmp_path / "enough").exists())
+    with workforce:
+        workforce.submit(task("long", epochs=100_000))
+        Thread(target=_write_later, args=(tmp_path,)).start()
+        assert workforce.wait() is None
+    checkpoint = tmp_path / "children" / "long" / "checkpoint.safetensors"
+    assert checkpoint.is_file()
+    assert Outcome.read(checkpoint.parent) is None
+    (owner,) = [each for each, _ in events.read(checkpoint.parent) if each["event"] == "owner"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(owner["pid"], 0)
+
+
+def _write_later(folder: Path) -> None:
+    while not (folder / "children" / "long" / "checkpoint.safetensors").is_file():
+        time.sleep(0.02)
+    (folder / "enough").touch()

@@ -1,0 +1,126 @@
+"""A full disk and one that cannot be written cost a run no figure, and the user one message.
+
+Needs a small file system of its own, which only root may mount.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runners.tracking import process, record
+from runners.tracking.database import fold_log
+from runners.tracking.owner import Owner
+from runners.tracking.spool import Spool
+from runners.tracking.store import open_client
+from tests.conftest import CommandLine
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MOST_SECONDS = 60
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small file system can be mounted by root only")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Use up all room of a file system by one file."""
+    filler = folder / "filler"
+    try:
+        with filler.open("wb", buffering=0) as file:
+            while file.write(b"\0" * 4096):
+                pass
+    except OSError:
+        return filler
+    raise AssertionError("the file system was never full")
+
+
+def _is_whole(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as store:
+        return store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def _steps(client: MlflowClient, run_id: str) -> list[int]:
+    return [found.step for found in client.get_metric_history(run_id, "cost/training")]
+
+
+def test_a_store_on_a_full_disk_stays_whole_and_gets_the_rest_later(
+    small: Path, tmp_path: Path, convspec: CommandLine
+) -> None:
+    uri = f"sqlite:///{small / 'mlflow.db'}"
+    spool = Spool.create(tmp_path, "digits")
+    drainer = process.start_drainer(spool, uri, patience=0)
+    spool.start("digits", name="digits seed 7", params={"seed": 7}, tags={})
+    run_id = drainer.run_id(timeout=MOST_SECONDS)
+    filler = fill(small)
+    for step in range(2000):
+        spool.metrics({"cost/training": 1.0, "accuracy/training": 0.5, "cost/validation": 2.0}, step=step)
+    spool.end("FINISHED")
+    outcome = drainer.wait()
+    drainer.close()
+    assert (outcome.run_id, outcome.sent) == (run_id, False)
+    assert outcome.message.startswith("Not everything could be recorded. (sqlite3.OperationalError) ")
+    assert outcome.message.endswith(
+        f"The rest is kept in {spool.folder} and sent by `convspec sync`, or the next convspec command here."
+    )
+    filler.unlink()
+    assert _is_whole(small / "mlflow.db")
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
+    text = (spool.folder / "spool.jsonl").read_text()
+    start = f'"pid_start":"{Owner.current().pid_start}"'
+    (spool.folder / "spool.jsonl").write_text(text.replace(start, re.sub(r"\d", "1", start)))  # its trainer has gone
+    done = convspec("sync")
+    assert (done.code, done.err) == (0, "")
+    assert _steps(open_client(uri), str(run_id)) == list(range(2000))
+    assert record.spools(tmp_path) == []
+
+
+@pytest.mark.parametrize("obstacle", ["full", "read-only"])
+def test_a_folder_that_cannot_be_written_is_one_message(
+    obstacle: str, small: Path, environment: dict[str, str]
+) -> None:
+    if obstacle == "full":
+        fill(small)
+        reason = "No space left on device"
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+        reason = "Read-only file system"
+    done = CommandLine(small, environment)("run", "four_pixel_camera", "--tracking-uri", "sqlite:////tmp/unused.db")
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert done.err.startswith(f"Error: The run cannot be recorded in {small}")
+    assert f": {reason}. Make room there, or run from a folder that can be written." in done.err
+    assert not Path("/tmp/unused.db").exists()
+
+
+def test_a_store_that_is_read_only_is_one_message_before_anything_is_trained(
+    small: Path, home: Path, client: MlflowClient, convspec: CommandLine
+) -> None:
+    uri = f"sqlite:///{small / 'mlflow.db'}"
+    fold_log(home / "mlflow.db")
+    shutil.copyfile(home / "mlflow.db", small / "mlflow.db")
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+    before = (small / "mlflow.db").read_bytes()
+    done = convspec("run", "four_pixel_camera", "--tracking-uri", uri)
+    hint = "Change its permissions, or name another store with --tracking-uri."
+    assert (done.code, done.err) == (2, f"Error: The store {small / 'mlflow.db'} cannot be written. {hint}\n")
+    assert (small / "mlflow.db").read_bytes() == before
