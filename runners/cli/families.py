@@ -57,7 +57,7 @@ def _print_end(comparison: Comparison, request: Request) -> None:
     if comparison.run_id:
         local = request.tracking_uri.endswith(f"{Path.cwd()}/mlflow.db")
         option = "" if local else f" --tracking-uri {request.tracking_uri}"
-        echo(f"\nSee it:   {program()} ui{option}")
+        echo(f"\nSee it:   {program()} ui {comparison.run_id}{option}")
 
 
 class FamilyProgress:

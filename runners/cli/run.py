@@ -174,7 +174,9 @@ def _print(loaded: Loaded, result: Result, uri: str) -> None:
         echo_error(result.note)
     if result.run_id:
         option = "" if uri.endswith(f"{Path.cwd()}/mlflow.db") else f" --tracking-uri {uri}"
-        echo(f"\nSee it:   {program()} ui{option}\nAsk it:   {program()} predict {result.run_id} PICTURE")
+        echo(
+            f"\nSee it:   {program()} ui {result.run_id}{option}\nAsk it:   {program()} predict {result.run_id} PICTURE"
+        )
 
 
 def _print_findings(findings: Findings, metrics: Mapping[str, float]) -> None:

@@ -73,7 +73,9 @@ class _Training:
         )
         self.checkpoint = None if saved is None else self._checked(saved)
         dataset, engine = self.experiment.dataset, self.experiment.engine
-        self.recording = Recording(spool, self.loaded, dataset, engine, name=task.name, tags=task.tags, draws=False)
+        self.recording = Recording(
+            spool, self.loaded, dataset, engine, name=task.name, tags=task.tags, params=task.params, draws=False
+        )
         self.asking = _Asking(verdict) if task.asks else None
 
     def run(self) -> Outcome:

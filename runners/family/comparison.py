@@ -17,6 +17,7 @@ from runners.family.task import Outcome, Task
 from runners.family.workforce import Workforce
 from runners.interruption import Interruption
 from runners.tracking.process import Drainer, start_drainer
+from runners.tracking.view import View
 
 if TYPE_CHECKING:
     from runners.compare.report import Report
@@ -104,11 +105,21 @@ class _Comparing:
             kind=KIND,
             settings=self.request.settings,
             digest=self.family.identity.digest,
+            view=self._view(),
+            tags={"convspec.runs": str(len(self.members))},
             params={
                 "architectures": ", ".join(member.architecture for member in several.architectures),
                 "seeds": ", ".join(map(str, dict.fromkeys(member.seed for member in several.members))),
             },
         )
+
+    def _view(self) -> View:
+        from runners.compare.members import higher_is_better
+        from runners.training.judge import judge_of
+
+        metric = f"{judge_of(self.several.members[0].loaded.plan.data).figure}/test"
+        name = f"{self.several.experiment} {KIND}"
+        return View(name, metric, higher_is_better(metric), group="convspec.architecture")
 
     def _train(self, observer: Observer, interruption: Callable[[], bool]) -> dict[str, Outcome]:
         """The outcome of every member, or of those that were over when somebody interrupted."""

@@ -14,6 +14,7 @@ from convspec.errors import INTERRUPTED, RUN_FAILED, UserError
 from convspec.loading import Loaded, find
 from convspec.pipeline import Pipeline
 from convspec.searching import Searching
+from convspec.values import shown
 from runners import files
 from runners.family.folder import Family, Finished, Identity
 from runners.family.recording import Recording
@@ -22,6 +23,7 @@ from runners.family.task import Outcome, Task
 from runners.family.workforce import Workforce
 from runners.interruption import Interruption
 from runners.tracking.process import Drainer, start_drainer
+from runners.tracking.view import View
 
 if TYPE_CHECKING:
     from runners.search.course import Course, End, Trial
@@ -114,6 +116,7 @@ class _Searching:
             kind=KIND,
             settings=self.request.settings,
             digest=self.family.identity.digest,
+            view=self._view(),
             params={
                 "strategy": str(search.strategy.plain()),
                 "trials": str(search.trials or "all"),
@@ -133,6 +136,13 @@ class _Searching:
         if not is_over:
             raise self._interrupted()
         return self._finish()
+
+    def _view(self) -> View:
+        objective = self.searching.search.objectives[0]
+        is_size = objective.metric in ("parameters", "multiply_adds")
+        metric = f"size/{objective.metric}" if is_size else objective.metric
+        knobs = tuple(knob.path for knob in self.searching.search.turned)
+        return View(f"{self.searching.experiment} {KIND}", metric, objective.rises, knobs=knobs)
 
     def _workforce(self, interruption: Interruption) -> Workforce:
         return Workforce(self.family.folder, workers=self.request.workers, on_epoch=self._goes_on, stop=interruption)
@@ -190,6 +200,7 @@ class _Searching:
             self.searching.file,
             f"trial {trial.number}" + (f" seed {seed}" if several else ""),
             tags={**tags, "convspec.family": self.family.identity.digest},
+            params={path: shown(value, quotes=False) for path, value in trial.candidate.choice.items()},
             threads=self.request.threads,
             device=self.request.device,
             asks=self.searching.search.stopping is not None and seed == self.seeds[0],
@@ -277,8 +288,6 @@ class _Searching:
         return self.family.folder / BEST_FILE
 
     def _pipeline_of(self, trial: Trial) -> str:
-        from convspec.values import shown
-
         assert trial.end is not None and trial.end.values is not None
         objectives = self.searching.search.objectives
         reached = [f"{one.metric} {value:g}" for one, value in zip(objectives, trial.end.values, strict=True)]

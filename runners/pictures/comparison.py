@@ -99,6 +99,7 @@ def _draw_front(axes: Axes, report: Report, cost: str) -> None:
 def _name(axes: Axes, points: Sequence[tuple[float, float, str]], *, above: bool) -> None:
     """Names on the side of a front where nothing can stand: left of it and better; none over another."""
     axes.margins(0.08)
+    axes.autoscale_view()  # transforms alone do not ask for it
     low, high = axes.transData.inverted().transform(axes.transAxes.transform([(-0.3, -0.07), (1.02, 1.07)]))
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     taken: list[Bbox] = []
