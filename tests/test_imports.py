@@ -82,6 +82,7 @@ AT_ONCE = {
     "check": ["check", "digits"],
     "check of a wrong file": ["check", str(ROOT / "tests" / "convspec" / "wrong" / "words_of_keras.yaml")],
     "show": ["show", "digits"],
+    "diff": ["diff", "digits", "lenet_5"],
     "check of a search": ["check", "digits_search"],
     "show a search": ["show", "digits_search"],
     "schema": ["schema"],
