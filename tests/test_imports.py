@@ -83,6 +83,7 @@ AT_ONCE = {
     "show": ["show", "digits"],
     "schema": ["schema"],
     "list": ["list", "--help"],
+    "sync": ["sync", "--help"],
     "new": ["new", "mine.yaml"],
     "an unknown command": ["chekc"],
 }
