@@ -87,6 +87,7 @@ AT_ONCE = {
     "show a search": ["show", "digits_search"],
     "schema": ["schema"],
     "list": ["list", "--help"],
+    "sync": ["sync", "--help"],
     "new": ["new", "mine.yaml"],
     "an unknown command": ["chekc"],
 }

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from runners.tracking.store import open_client
 from runners.tracking.ui import ui_command
 from tests.conftest import CommandLine, StoreScript, free_port
 
-START_SECONDS = 120.0
+START_SECONDS = 180.0
 
 
 @dataclass
@@ -36,6 +37,17 @@ def _until(holds: Callable[[], object], seconds: float) -> None:
         time.sleep(0.05)
 
 
+def _answers(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
 @pytest.fixture
 def sqlite_server(home: Path) -> Iterator[Server]:
     """A server over an SQLite file; it is killed rather than asked to stop."""
@@ -47,6 +59,8 @@ def sqlite_server(home: Path) -> Iterator[Server]:
     def start() -> None:
         with (home / "server.log").open("ab") as log:
             running.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True))
+
+        _until(lambda: _answers(port), START_SECONDS)
 
     def stop() -> None:
         for one in running:
