@@ -36,7 +36,6 @@ Stage = tuple[int | str, ...]
 
 NUMPY, TORCH = "numpy", "torch engine"
 BY_HAND, CHANNELS_LAST = "by hand", "by hand, channels last"
-EXAMPLES = 1024
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def step_of(name: str, case: Case, *, threads: int) -> Step:
 def examples(case: Case) -> tuple[Any, Any, Any]:
     """Random pictures, their classes, and the positions of one batch."""
     generator = np.random.default_rng(7)
-    count = max(EXAMPLES, case.batch)
+    count = 2 * case.batch
     pictures = generator.standard_normal((count, *case.shape), dtype=np.float32)
     return pictures, generator.integers(case.classes, size=count), generator.permutation(count)[: case.batch]
 

@@ -3,8 +3,8 @@
     python benchmarks/growth.py [--rounds 3] [--threads N] [--picture growth.png] [--json]
 
 A network of convolutions of 3 x 3 is made larger in one direction after the other, by factors of 2. Each point is measured in a
-process of its own, engines taking turns: a step (median) and the memory that training takes at its peak, without what was imported;
-of all rounds the median counts. An exponent is the slope of a straight line through the logarithms of both: 1 is linear. Against
+process of its own, engines taking turns: a step (median) and the memory that training takes at its peak, without libraries; of
+all rounds the median counts. An exponent is the slope of a straight line through the logarithms of both: 1 is linear. Against
 multiply-adds it is fitted to the larger half, where what a step costs at any size has no say any more, and must not be above
 1.1, which leaves room for what shared machines do to times.
 """
@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
 from contenders import NUMPY, TORCH, Case, machine, multiply_adds, names, stack
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 from memory import alone
 
 from runners.pictures.canvas import BLUE, VERMILION, add_axes, new_figure, save
@@ -116,29 +118,34 @@ def row(one: Growth) -> list[str]:
 
 
 def draw(found: Sequence[Growth], path: Path) -> None:
-    """Time above, memory below, against multiply-adds, a column for each direction; a thin line is linear growth."""
+    """Time above, memory below, against multiply-adds, a column for each direction; a dotted line is linear growth."""
     directions = list(dict.fromkeys(one.direction for one in found))
     figure = new_figure(1 + 3.4 * len(directions), 7)
     for column, direction in enumerate(directions):
-        for bottom, what, unit, scale in (
-            (3.9, "seconds", "ms a step", 1e3),
-            (0.65, "memory", "MiB of training", 2**-20),
-        ):
-            axes = add_axes(figure, 0.8 + 3.4 * column, bottom, width=2.6, height=2.4)
-            for one in (each for each in found if each.direction == direction):
-                x = np.array([point.multiply_adds / 1e6 for point in one.points])
-                y = np.array([getattr(point, what) * scale for point in one.points])
-                color, marker = (BLUE, "o") if one.engine == NUMPY else (VERMILION, "s")
-                name = f"{one.exponents[{'seconds': 'time', 'memory': 'memory'}[what] + '_by_multiply_adds']:.2f}"
-                axes.loglog(x, y, color=color, marker=marker, markersize=4, label=f"{one.engine}: {name}")
-                axes.loglog(x, y[-1] * x / x[-1], color=color, linewidth=0.6, linestyle=":")
-            axes.set_title(direction if what == "seconds" else "", fontsize=12)
-            axes.set_xlabel("million multiply-adds a step")
-            axes.set_ylabel(unit if column == 0 else "")
-            axes.legend(frameon=False, fontsize=8, loc="upper left", title="exponent", title_fontsize=8)
-            axes.grid(color="0.9", linewidth=0.8)
-            axes.spines[["top", "right"]].set_visible(False)
+        there = [one for one in found if one.direction == direction]
+        time = add_axes(figure, 0.8 + 3.4 * column, 3.9, width=2.6, height=2.6)
+        memory = add_axes(figure, 0.8 + 3.4 * column, 0.65, width=2.6, height=2.6)
+        _draw_lines(time, there, [[1e3 * point.seconds for point in one.points] for one in there], "time")
+        _draw_lines(memory, there, [[point.memory / 2**20 for point in one.points] for one in there], "memory")
+        time.set_title(direction, fontsize=12)
+        if column == 0:
+            time.set_ylabel("ms a step")
+            memory.set_ylabel("MiB of training")
     save(figure, path)
+
+
+def _draw_lines(axes: Axes, there: Sequence[Growth], values: Sequence[Sequence[float]], quantity: str) -> None:
+    for one, y in zip(there, values, strict=True):
+        x = [point.multiply_adds / 1e6 for point in one.points]
+        color, marker = (BLUE, "o") if one.engine == NUMPY else (VERMILION, "s")
+        label = f"{one.engine}: {one.exponents[f'{quantity}_by_multiply_adds']:.2f}"
+        axes.loglog(x, y, color=color, marker=marker, markersize=4, label=label)
+        axes.loglog(x, [y[-1] * each / x[-1] for each in x], color=color, linewidth=0.8, linestyle=":")
+    axes.set_xlabel("million multiply-adds a step")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.legend(frameon=False, fontsize=8, loc="lower right", title="exponent", title_fontsize=8)
+    axes.grid(color="0.9", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def main() -> int:

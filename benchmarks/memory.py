@@ -19,8 +19,10 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from contenders import NUMPY, Case, step_of
+from contenders import Case, stack, step_of
 
+SMALL = Case("small", (1, 4, 4), 2, stack("c2x3", "p", "f2"))
+"""What is computed before anything is measured, so that imports and libraries that are loaded with a first step do not count."""
 STATUS, REFERENCES = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -43,8 +45,7 @@ def alone(name: str, case: Case, *, threads: int, seconds: float) -> Alone:
 
 
 def _work(name: str, case: Case, *, threads: int, seconds: float) -> Alone:
-    if name != NUMPY:
-        import torch  # noqa: F401 - its libraries are there before anything is measured
+    step_of(name, SMALL, threads=threads)()
     _forget_peak()
     before = _bytes("VmRSS") or _largest()
     step = step_of(name, case, threads=threads)
