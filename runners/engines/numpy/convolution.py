@@ -57,15 +57,15 @@ class ConvolutionOperation(Operation):
         return self.y, self.backward
 
     def backward(self, dy: Array, gradient: Array | None) -> Array | None:
-        dy = np.ascontiguousarray(dy) if self.divisor == 1 else dy / self.divisor
+        dy = dy if self.divisor == 1 else dy / self.divisor
         if gradient is not None:
-            self.fill_gradient(dy.reshape(len(dy), -1), gradient.reshape(self.values.shape))
+            self.fill_gradient(dy, gradient.reshape(self.values.shape))
         return None if self.input_gradient is None else self.input_gradient(dy)
 
     def fill_gradient(self, dy: Array, gradient: Array) -> None:
         """The gradient of the parameters, from the matrix of the way forward or from another one."""
         if self.made_again is not None:
-            self.made_again.fill(dy, gradient)
+            self.made_again.fill(np.ascontiguousarray(dy).reshape(len(dy), -1), gradient)
         elif self.matrix.whole is not None:
             fill_gradient(self.matrix.whole, dy, gradient)
 
