@@ -23,6 +23,7 @@ ONLY = {
     "rich": ("runners/cli/",),
     "sklearn": ("runners/data/",),
     "yaml": ("convspec/", "runners/tracking/"),
+    "ray": ("runners/family/gateway.py",),
     "pydantic_core": ("convspec/",),
 }
 """Where alone a library may be imported."""
