@@ -38,6 +38,12 @@ class ClusterWorker:
         self._pipe = pipe
         self._lines = Lines()
         self._gone = "was lost with the cluster"
+        self._is_ready = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a node has room for it."""
+        return self._is_ready
 
     def fileno(self) -> int:
         return self._pipe.fileno()
@@ -56,7 +62,8 @@ class ClusterWorker:
         answers = self._lines.of(received)
         for answer in answers:
             self._gone = answer.get("gone", self._gone)
-        return [answer for answer in answers if "gone" not in answer]
+            self._is_ready |= "ready" in answer
+        return [answer for answer in answers if not answer.keys() & {"gone", "ready"}]
 
     def hang_up(self) -> None:
         with suppress(OSError):  # the other side may have gone first

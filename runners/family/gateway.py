@@ -52,7 +52,10 @@ def connect(asked: Nodes, scratch: str) -> None:
             ray.init(address=f"ray://{asked.address}", **quiet)
     except (ConnectionError, RuntimeError, ValueError, OSError, ImportError, RayError) as error:
         _log.exception("no cluster")
-        raise UserError(f"The Ray cluster {asked} cannot be used: {_first_line(error)}") from None
+        hint = (
+            "A cluster with tokens wants RAY_AUTH_MODE=token and its token in RAY_AUTH_TOKEN." if asked.address else ""
+        )
+        raise UserError(f"The Ray cluster {asked} cannot be used: {_short(error)}", hint=hint) from None
 
 
 def capacity(asked: Nodes) -> int:
@@ -112,6 +115,7 @@ class Relay:
         options = {"num_cpus": asked.cpus, "num_gpus": asked.gpus, "max_restarts": 0, "max_concurrency": CALLS_AT_ONCE}
         self.node = ray.remote(node.Node).options(**options).remote(gpus=asked.gpus > 0)
         self.folder: Path | None = None
+        self._placed = False
         self._lock = ExitStack()  # the folder of the task in hand is for this process alone
         self._speaking = Lock()
 
@@ -134,6 +138,9 @@ class Relay:
 
     def _down(self) -> str:
         """From the node to the parent; how the worker ended."""
+        ray.get(self.node.is_ready.remote())  # when there is room for it
+        self._placed = True
+        self._say({"ready": True})
         while True:
             heard: node.Heard = ray.get(self.node.hear.remote())
             if heard.parcel:
@@ -152,7 +159,10 @@ class Relay:
             with self.pipe.makefile("rb") as lines:
                 for line in lines:
                     self._order(json.loads(line))
-            ray.get(self.node.hang_up.remote())
+            if self._placed:
+                ray.get(self.node.hang_up.remote())
+            else:
+                ray.kill(self.node)
         except (RayError, OSError):
             _log.exception("a worker cannot be told")  # `_down` finds out as well, and says so
 
@@ -187,8 +197,10 @@ def serve(control: socket.socket, children: Path, asked: Nodes) -> None:
         thread.join()
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+def _short(error: BaseException) -> str:
+    """The first line of a message, and the last where that is another."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return " ".join(dict.fromkeys((lines[0].strip(), lines[-1].strip())))
 
 
 def _last_line(error: BaseException) -> str:

@@ -22,6 +22,10 @@ Line = Mapping[str, Any]
 class Worker(Protocol):
     """Whoever trains one task of a family after another."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be given a task; where it cannot yet, it becomes readable when it can."""
+
     def fileno(self) -> int:
         """What becomes readable when there are answers."""
 
@@ -59,6 +63,8 @@ def line_of(line: Line) -> bytes:
 
 class LocalWorker:
     """A process of this machine that trains in `folder/children`."""
+
+    is_ready = True
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process

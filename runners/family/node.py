@@ -54,6 +54,10 @@ class Node:
         self.packed_at = 0.0
         self._speaking = Lock()
 
+    def is_ready(self) -> bool:
+        """It is, once it can say so."""
+        return True
+
     def take(self, plain: Mapping[str, Any], parcel: Parcel) -> str:
         """Begins a task where its files say; returns why that is not possible here, or nothing."""
         task = Task.of(plain)
@@ -85,6 +89,7 @@ class Node:
             heard = self._of_answers(answers)
             if heard.answers or heard.parcel:
                 return heard
+        self.hang_up()
         how = self.worker.wait(TO_END_SECONDS)
         parcel = self.packing.pack() if self.task is not None else {}
         shutil.rmtree(self.scratch)

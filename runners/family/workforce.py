@@ -11,11 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from convspec.errors import RUN_FAILED, UserError
 from runners.family.local import LocalWorker, Start, Worker
 from runners.family.task import CHILDREN, Outcome, Task
 
 MOST_LOSSES = 3
-"""A task at which so many workers were lost has failed."""
+"""A task at which so many workers were lost has failed; so has everything if so many are lost before they are ready."""
 TO_END_SECONDS = 30.0
 """The longest that is waited for a worker that was told to end."""
 
@@ -29,6 +30,10 @@ class Hand:
 
     worker: Worker
     task: Task | None = None
+
+    @property
+    def is_free(self) -> bool:
+        return self.task is None and self.worker.is_ready
 
 
 class Workforce:
@@ -50,6 +55,7 @@ class Workforce:
         self._waiting: deque[Task] = deque()
         self._done: deque[Outcome] = deque()
         self._losses: Counter[str] = Counter()
+        self._starts_lost = 0
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Self:
@@ -103,27 +109,27 @@ class Workforce:
 
     def _hand_out(self) -> None:
         while self._waiting:
-            free = next((hand for hand in self._hands if hand.task is None), None)
-            if free is None and len(self._hands) >= self.count:
-                return
-            free = free or self._start()
+            free = next((hand for hand in self._hands if hand.is_free), None)
+            if free is None:
+                coming = sum(not hand.worker.is_ready for hand in self._hands)
+                if len(self._hands) >= self.count or coming >= len(self._waiting):
+                    return
+                self._start()
+                continue
             free.task = self._waiting.popleft()
             if not free.worker.say(free.task.plain()):
                 self._lose(free)
 
-    def _start(self) -> Hand:
+    def _start(self) -> None:
         hand = Hand(self.start(self.folder))
         self._hands.append(hand)
         self._selector.register(hand.worker, selectors.EVENT_READ, hand)
-        return hand
 
     def _listen(self, hand: Hand) -> None:
         answers = hand.worker.answers()
         if answers is None:
             self._lose(hand)
-            self._hand_out()
-            return
-        for answer in answers:
+        for answer in answers or ():
             task = hand.task
             assert task is not None
             if "epoch" in answer:
@@ -134,7 +140,7 @@ class Workforce:
                 self._done.append(Outcome.of(answer["outcome"]))
             else:
                 self._done.append(self._given_up(task, answer["failed"]))
-            self._hand_out()
+        self._hand_out()
 
     def _lose(self, hand: Hand) -> None:
         """A worker has gone: another one takes its task up where it was, unless that is what ends them."""
@@ -142,6 +148,9 @@ class Workforce:
         self._hands.remove(hand)
         hand.worker.hang_up()
         how, task = hand.worker.wait(TO_END_SECONDS), hand.task
+        self._starts_lost = 0 if hand.worker.is_ready else self._starts_lost + 1
+        if self._starts_lost == MOST_LOSSES:
+            raise UserError(f"No worker can be started: the last one {how}.", exit_code=RUN_FAILED)
         if task is None:
             return
         known = Outcome.read(self.children / task.key)
