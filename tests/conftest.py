@@ -21,6 +21,8 @@ COMMAND = [sys.executable, "-P", "-c", "from runners.cli.entry import main; main
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("torch") and find_spec("torch") is None:
         pytest.skip("PyTorch is not installed: `make test-torch` installs it")
+    if item.get_closest_marker("ray") and find_spec("ray") is None:
+        pytest.skip("Ray is not installed: `make test-ray` installs it")
 
 
 @dataclass(frozen=True)
