@@ -24,6 +24,7 @@ ONLY = {
     "sklearn": ("runners/data/",),
     "optuna": ("runners/search/",),
     "yaml": ("convspec/", "runners/tracking/"),
+    "ray": ("runners/family/gateway.py",),
     "pydantic_core": ("convspec/",),
 }
 """Where alone a library may be imported."""

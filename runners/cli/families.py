@@ -13,7 +13,7 @@ from runners.cli.output import echo, echo_error, echo_json, figure_text, program
 if TYPE_CHECKING:
     from convspec.loading import Several
     from runners.family.comparison import Comparison
-    from runners.family.request import Request
+    from runners.family.request import Nodes, Request
     from runners.family.task import Outcome
 
 FIRST = ("accuracy/test", "error/test", "cost/test", "accuracy/validation", "cost/validation")
@@ -85,3 +85,17 @@ def check_options(**given: object) -> None:
     for name, value in given.items():
         if value:
             raise click.UsageError(f"--{name} is for a single run; this file holds several.")
+
+
+def nodes_of(on: str | None, *, cpus: int | None, gpus: float | None, workers: int | None, device: str) -> Nodes | None:
+    """The cluster that options ask for, if they do. Raises UsageError or UserError where they do not fit together."""
+    if on is None:
+        for name, value in (("cpus", cpus), ("gpus", gpus)):
+            if value is not None:
+                raise click.UsageError(f"--{name} says what each run takes of a cluster, which --on ray asks for.")
+        return None
+    if device == "cuda" and not gpus:
+        raise click.UsageError("--device cuda on a cluster needs --gpus: a run sees no GPU that it does not ask for.")
+    from runners.family.request import Nodes
+
+    return Nodes.of(on, cpus=cpus or 1, gpus=gpus or 0, workers=workers or 0)

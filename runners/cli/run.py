@@ -10,13 +10,16 @@ import click
 
 from runners.cli.output import (
     compile_option,
+    cpus_option,
     device_option,
     echo,
     echo_error,
     echo_json,
     engine_option,
     figure_text,
+    gpus_option,
     json_option,
+    on_option,
     processes_option,
     program,
     setting_option,
@@ -49,8 +52,11 @@ MOST_ROWS_SHOWN = 20
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Processes that train the runs of a file with several; one for each core by default.",
+    help="Runs of a file with several that are trained at once; by default one for each core, or as many as fit into a cluster.",
 )
+@on_option
+@cpus_option
+@gpus_option
 @click.option(
     "--again",
     is_flag=True,
@@ -73,6 +79,9 @@ def command(  # noqa: PLR0913 - one for each option
     processes: int | None,
     compiled: bool,
     workers: int | None,
+    on: str | None,
+    cpus: int | None,
+    gpus: float | None,
     again: bool,
     dry_run: bool,
     tracking_uri: str | None,
@@ -84,11 +93,11 @@ def command(  # noqa: PLR0913 - one for each option
     recorded are those of the epoch with the lowest cost on the validation examples.
 
     Of a file with several architectures or seeds every pair is trained and compared, of one with `search:` as many candidates
-    as it says are; after an interruption the same command goes on.
+    as it says are; after an interruption the same command goes on. With --on ray they are trained over a Ray cluster.
     """
     from convspec.loading import Loaded, Several, load, load_all
     from runners.cli.dry import run_dry
-    from runners.cli.families import check_options, run_comparison
+    from runners.cli.families import check_options, nodes_of, run_comparison
     from runners.cli.progress import progress
     from runners.cli.searches import run_search
     from runners.environment import cores
@@ -106,10 +115,11 @@ def command(  # noqa: PLR0913 - one for each option
     loaded = load(file, settings) if "@" in file else load_all(file, settings)
     if not isinstance(loaded, Loaded):
         check_options(resume=resume, compile=compiled, processes=processes)
+        nodes = nodes_of(on, cpus=cpus, gpus=gpus, workers=workers, device=device)
         count = min(workers or cores(), cores())
-        threads = threads or max(1, cores() // count)
+        threads = threads or (nodes.cpus if nodes else max(1, cores() // count))
         uri = resolve_uri(tracking_uri, Path.cwd())
-        asked = FamilyRequest(Path.cwd(), uri, count, threads, device, settings, again)
+        asked = FamilyRequest(Path.cwd(), uri, count, threads, device, settings, again, nodes)
         if dry_run:
             run_dry(loaded, asked, as_json=as_json)
         elif isinstance(loaded, Several):
@@ -119,6 +129,9 @@ def command(  # noqa: PLR0913 - one for each option
         return
     if dry_run:
         raise click.UsageError("--dry-run is for a file that holds several pipelines, or a search.")
+    for name, given in (("on", on), ("cpus", cpus), ("gpus", gpus)):
+        if given is not None:
+            raise click.UsageError(f"--{name} is for a file that holds several pipelines; this one holds a single run.")
     threads = threads or max(1, cores() // (place.local_size if place else loaded.pipeline.processes))
     if place is not None and place.rank > 0:
         follow(loaded, place, threads=threads, device=device, compiled=compiled)

@@ -37,7 +37,7 @@ class Child:
         """What came of the training. Raises Stopped, with everything saved, where it was told to stop."""
         folder = self.children / task.key
         folder.mkdir(parents=True, exist_ok=True)
-        with _held(folder), _log(folder):
+        with held(folder), _log(folder):
             known = Outcome.read(folder)
             if known is not None:
                 return known
@@ -155,7 +155,7 @@ def _failed(spool: Spool, task: Task, reason: str) -> Outcome:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def held(folder: Path) -> Iterator[None]:
     """The folder for one process alone, as long as that lives: the one before may just be about to end."""
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:

@@ -13,6 +13,7 @@ from runners import files
 from runners.family.folder import Family, Finished, Identity
 from runners.family.recording import Recording
 from runners.family.request import Request
+from runners.family.site import Site, open_site
 from runners.family.task import Outcome, Task
 from runners.family.workforce import Workforce
 from runners.interruption import Interruption
@@ -69,18 +70,22 @@ def compare_architectures(several: Several, request: Request, observer: Observer
     family = Family.open(request.home, identity, again=request.again)
     if isinstance(family, Finished):
         return _known(family)
-    drainer = start_drainer(family.spool, request.tracking_uri)
-    try:
-        return _Comparing(several, request, family, drainer, started).go(observer)
-    finally:
-        drainer.close()
+    with open_site(request, family) as site:
+        drainer = start_drainer(family.spool, request.tracking_uri)
+        try:
+            return _Comparing(several, request, family, site, drainer, started).go(observer)
+        finally:
+            drainer.close()
 
 
 class _Comparing:
     """The stages of one comparison."""
 
-    def __init__(self, several: Several, request: Request, family: Family, drainer: Drainer, started: float) -> None:
-        self.several, self.request, self.family, self.drainer, self.started = several, request, family, drainer, started
+    def __init__(
+        self, several: Several, request: Request, family: Family, site: Site, drainer: Drainer, started: float
+    ) -> None:
+        self.several, self.request, self.family, self.site = several, request, family, site
+        self.drainer, self.started = drainer, started
         self.members = {key_of(member): member for member in several.members}
         self.recording = Recording(family.spool)
 
@@ -126,7 +131,8 @@ class _Comparing:
         outcomes: dict[str, Outcome] = {}
         # seeds outside: after an interruption, or while it runs, architectures can be held against each other
         order = sorted(self.members, key=lambda key: self._position(self.members[key]))
-        with Workforce(self.family.folder, workers=self.request.workers, stop=interruption) as workforce:
+        site = self.site
+        with Workforce(self.family.folder, workers=site.workers, start=site.start, stop=interruption) as workforce:
             for key in order:
                 workforce.submit(self._task(key))
             while not workforce.is_empty and (outcome := workforce.wait()) is not None:

@@ -19,6 +19,7 @@ from runners import files
 from runners.family.folder import Family, Finished, Identity
 from runners.family.recording import Recording
 from runners.family.request import Request
+from runners.family.site import Site, open_site
 from runners.family.task import Outcome, Task
 from runners.family.workforce import Workforce
 from runners.interruption import Interruption
@@ -71,11 +72,12 @@ def search(searching: Searching, request: Request, observer: Observer) -> Found:
     family = Family.open(request.home, identity_of(searching, request.settings), again=request.again)
     if isinstance(family, Finished):
         return _known(family)
-    drainer = start_drainer(family.spool, request.tracking_uri)
-    try:
-        return _Searching(searching, request, family, drainer, started).go(observer)
-    finally:
-        drainer.close()
+    with open_site(request, family) as site:
+        drainer = start_drainer(family.spool, request.tracking_uri)
+        try:
+            return _Searching(searching, request, family, site, drainer, started).go(observer)
+        finally:
+            drainer.close()
 
 
 @dataclass
@@ -92,14 +94,13 @@ class _Searching:
     """The stages of one search."""
 
     def __init__(
-        self, searching: Searching, request: Request, family: Family, drainer: Drainer, started: float
+        self, searching: Searching, request: Request, family: Family, site: Site, drainer: Drainer, started: float
     ) -> None:
         from runners.search.course import Course
         from runners.search.journal import Journal
 
-        self.searching, self.request, self.family, self.drainer, self.started = (
-            searching, request, family, drainer, started,
-        )  # fmt: skip
+        self.searching, self.request, self.family, self.site = searching, request, family, site
+        self.drainer, self.started = drainer, started
         self.recording = Recording(family.spool)
         self.course: Course = Course(searching, Journal(family.folder))
         self.under_way: dict[int, _UnderWay] = {}
@@ -145,7 +146,8 @@ class _Searching:
         return View(f"{self.searching.experiment} {KIND}", metric, objective.rises, knobs=knobs)
 
     def _workforce(self, interruption: Interruption) -> Workforce:
-        return Workforce(self.family.folder, workers=self.request.workers, on_epoch=self._goes_on, stop=interruption)
+        folder, site = self.family.folder, self.site
+        return Workforce(folder, workers=site.workers, start=site.start, on_epoch=self._goes_on, stop=interruption)
 
     def _train(self, workforce: Workforce, observer: Observer) -> bool:
         """Whether the search came to its end; it has not where somebody interrupted."""
@@ -344,8 +346,7 @@ def end_of(trial: Trial, outcomes: Sequence[Outcome], course: Course) -> End:
 
 
 def _known(finished: Finished) -> Found:
-    from runners.tracking import record
-
-    known = record.load(finished.folder) or record.Record("")
-    report, best = finished.report, finished.folder / BEST_FILE
-    return Found(known.run_id, known.experiment_id, dict(report["plain"]), report["text"], best, 0.0, known=True)
+    recorded = finished.delivered()
+    plain, text, best = dict(finished.report["plain"]), finished.report["text"], finished.folder / BEST_FILE
+    note = "" if recorded.sent else recorded.message
+    return Found(recorded.run_id, recorded.experiment_id, plain, text, best, 0.0, known=True, note=note)

@@ -11,6 +11,8 @@ from typing import Any, Literal, Self
 from runners.atomic import write_whole
 
 RESULT_FILE = "result.json"
+CHILDREN = "children"
+"""The folder of a family in which each training has a folder of its own."""
 
 Status = Literal["FINISHED", "FAILED", "STOPPED"]
 
