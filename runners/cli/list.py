@@ -12,7 +12,7 @@ from convspec import shipped
 from runners.cli.output import echo, echo_error, echo_json, figure_text, json_option, table, tracking_option
 
 if TYPE_CHECKING:
-    from runners.tracking.runs import RunSummary
+    from runners.tracking.listing import RunSummary
 
 
 @click.command("list")
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 @json_option
 def command(most: int, children: bool, tracking_uri: str | None, as_json: bool) -> None:
     """List shipped pipelines and recorded runs."""
+    from runners.tracking.listing import list_runs
     from runners.tracking.orphans import sweep
-    from runners.tracking.runs import list_runs, open_store, store_exists
+    from runners.tracking.runs import open_store, store_exists
 
     home = Path.cwd()
     for orphan in sweep(home):

@@ -20,25 +20,28 @@ def filled(text: str, known: Mapping[str, str]) -> str:
 
 
 def family_note(description: str, markdown: str = "", *, picture: str = "", file: str = "") -> str:
-    """What the page of a comparison or a search says: links to charts and runs, what it is about, what came of it, a picture.
+    """What the page of a comparison or a search says: what is asked, links to charts and runs, what came of it, a picture.
 
     Of a table and of lists that would not fit the first lines stay; `file` is the artifact that has them all.
     """
     charts, table = (ui.view_link("", EXPERIMENT, RUN, mode=mode).removeprefix("/") for mode in ("CHART", "TABLE"))
-    head = [f"[Charts of its runs]({charts}) · [Table of its runs]({table})", description.strip()]
-    tail = [f"![{picture}](get-artifact?path={picture}&run_uuid={RUN})" if picture else ""]
-    taken = sum(len(part) + 2 for part in (*head, *tail))
-    parts = [*head, shortened(_legible(markdown), _ROOM - taken, file=file), *tail]
+    heading, found = _parts(markdown)
+    first = " · ".join([*heading, f"[Charts of its runs]({charts})", f"[Table of its runs]({table})"])
+    last = [description.strip(), f"![{picture}](get-artifact?path={picture}&run_uuid={RUN})" if picture else ""]
+    taken = sum(len(part) + 2 for part in (first, *last))
+    parts = [first, shortened(found, _ROOM - taken, file=file), *last]
     return "\n\n".join(part for part in parts if part)
 
 
-def _legible(markdown: str) -> str:
-    """The same with a small heading and with room between columns, for which MLflow's pages leave none."""
+def _parts(markdown: str) -> tuple[list[str], str]:
+    """The heading as bold text, as a run's page shows a few lines at first, and the rest with room between columns, for which
+    that page leaves none."""
     lines = markdown.strip().split("\n")
+    heading = [f"**{lines.pop(0)[2:]}**"] if lines[0].startswith("# ") else []
     spaced = [
         line.replace(" | ", "&ensp; | ") if line.startswith("| ") and "---" not in line else line for line in lines
     ]
-    return "\n".join(f"#### {line[2:]}" if line.startswith("# ") else line for line in spaced)
+    return heading, "\n".join(spaced).strip()
 
 
 def shortened(markdown: str, most: int, *, file: str) -> str:

@@ -1,12 +1,11 @@
-"""Reading runs back: finding one by its id, listing the latest, fetching its files and its model."""
+"""Reading runs back: finding one by its id and those below it, fetching its files and its model."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -21,26 +20,8 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[0-9a-f]{1,32}")
 FAMILIES = ("comparison", "search")
-_KIND, _PARENT = "convspec.kind", "mlflow.parentRunId"
+KIND, PARENT = "convspec.kind", "mlflow.parentRunId"
 _NEAR = 200  # how many of the latest runs are looked through for what may have been meant
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """One run in a list: `started` in local time; `seconds`, and `accuracy` or `error` on the test examples, once there are
-    any: of a family those of its best. That is of a `kind` and consists of so many `runs`; those below it have a `parent`."""
-
-    run_id: str
-    experiment: str
-    name: str
-    status: str
-    started: str
-    seconds: float | None
-    accuracy: float | None
-    error: float | None = None
-    kind: str = ""
-    runs: int | None = None
-    parent: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +38,7 @@ class RecordedRun:
     @property
     def is_family(self) -> bool:
         """Whether it stands for the runs below it: a comparison or a search."""
-        return self.tags.get(_KIND) in FAMILIES
+        return self.tags.get(KIND) in FAMILIES
 
 
 def store_exists(tracking_uri: str | None, home: Path) -> bool:
@@ -78,27 +59,11 @@ def open_store(tracking_uri: str | None, home: Path) -> MlflowClient:
     return client
 
 
-def list_runs(client: MlflowClient, most: int = 50, *, children: bool = False) -> list[RunSummary]:
-    """The latest runs of all experiments, newest first. Those of a family are one, behind which the others come if `children`."""
-    names = _experiments(client)
-    order = ["attributes.start_time DESC"]
-    alone = f"tags.`{_PARENT}` IS NULL"
-    found = client.search_runs(list(names), alone, order_by=order, max_results=most) if names else ()
-    listed = []
-    for run in found:
-        is_family = run.data.tags.get(_KIND) in FAMILIES
-        count = _count(client, run) if is_family else None
-        listed.append(replace(_summary(run, names), runs=count))
-        if is_family and children:
-            listed += [_summary(child, names) for child in _below(client, run)]
-    return listed
-
-
 def families(client: MlflowClient, experiment_id: str, most: int) -> list[RecordedRun]:
     """The latest comparisons and searches of an experiment, newest first."""
     order, latest = ["attributes.start_time DESC"], []
     for kind in FAMILIES:
-        latest += client.search_runs([experiment_id], f"tags.`{_KIND}` = '{kind}'", order_by=order, max_results=most)
+        latest += client.search_runs([experiment_id], f"tags.`{KIND}` = '{kind}'", order_by=order, max_results=most)
     latest.sort(key=lambda run: -run.info.start_time)
     return [_recorded(run) for run in latest[:most]]
 
@@ -106,9 +71,19 @@ def families(client: MlflowClient, experiment_id: str, most: int) -> list[Record
 def children(client: MlflowClient, parent: RecordedRun, *, most: int, best_first: str, rises: bool) -> list[str]:
     """The ids of the runs below a run, by a metric if one is given."""
     order = [f"metrics.`{best_first}` {'DESC' if rises else 'ASC'}"] if best_first else []
-    below = f"tags.`{_PARENT}` = '{parent.run_id}'"
+    below = f"tags.`{PARENT}` = '{parent.run_id}'"
     found = client.search_runs([parent.experiment_id], below, order_by=order, max_results=most)
     return [run.info.run_id for run in found]
+
+
+def below(client: MlflowClient, parent: Run) -> Iterator[Run]:
+    """The runs below a run, in the order in which they began."""
+    where, order = f"tags.`{PARENT}` = '{parent.info.run_id}'", ["attributes.start_time ASC"]
+    token: str | None = None
+    while token is None or token:
+        page = client.search_runs([parent.info.experiment_id], where, order_by=order, page_token=token)
+        yield from page
+        token = page.token or ""
 
 
 def find_run(client: MlflowClient, run_id: str) -> RecordedRun:
@@ -151,7 +126,7 @@ def model_folder(client: MlflowClient, run_id: str, into: Path) -> Path:
 
 
 def _find(client: MlflowClient, run_id: str) -> Run:
-    names = _experiments(client)
+    names = experiments(client)
     found: Sequence[Run] = ()
     if _ID.fullmatch(run_id):
         found = client.search_runs(list(names), f"attributes.run_id LIKE '{run_id}%'", max_results=4)
@@ -179,7 +154,8 @@ def _local(location: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
 
 
-def _experiments(client: MlflowClient) -> dict[str, str]:
+def experiments(client: MlflowClient) -> dict[str, str]:
+    """The names of all experiments by their ids."""
     names: dict[str, str] = {}
     token: str | None = None
     while token is None or token:
@@ -192,38 +168,6 @@ def _experiments(client: MlflowClient) -> dict[str, str]:
 def _latest(client: MlflowClient, experiment_ids: list[str], limit: int) -> Sequence[Run]:
     order = ["attributes.start_time DESC"]
     return client.search_runs(experiment_ids, order_by=order, max_results=limit) if experiment_ids else ()
-
-
-def _below(client: MlflowClient, parent: Run) -> Iterator[Run]:
-    """The runs below a run, in the order in which they began."""
-    where, order = f"tags.`{_PARENT}` = '{parent.info.run_id}'", ["attributes.start_time ASC"]
-    token: str | None = None
-    while token is None or token:
-        page = client.search_runs([parent.info.experiment_id], where, order_by=order, page_token=token)
-        yield from page
-        token = page.token or ""
-
-
-def _count(client: MlflowClient, family: Run) -> int:
-    """How many runs a family consists of: as it says itself, or so far."""
-    said = family.data.tags.get("convspec.runs", "")
-    return int(said) if said.isdecimal() else sum(1 for _ in _below(client, family))
-
-
-def _summary(run: Run, names: dict[str, str]) -> RunSummary:
-    info, metrics = run.info, run.data.metrics
-    return RunSummary(
-        run_id=info.run_id,
-        experiment=names[info.experiment_id],
-        name=info.run_name or "",
-        status=info.status,
-        started=datetime.fromtimestamp(info.start_time / 1000).strftime("%Y-%m-%d %H:%M"),
-        seconds=None if info.end_time is None else (info.end_time - info.start_time) / 1000,
-        accuracy=metrics.get("accuracy/test", metrics.get("best/accuracy/test")),
-        error=metrics.get("error/test", metrics.get("best/error/test")),
-        kind=run.data.tags.get(_KIND, ""),
-        parent=run.data.tags.get(_PARENT, ""),
-    )
 
 
 def _recorded(run: Run) -> RecordedRun:

@@ -10,7 +10,7 @@ import base64
 import json
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ LENGTH = 20_000
 """Characters that MLflow allows in a tag of an experiment."""
 
 _Chart = dict[str, Any]
+_COSTS = ("size/parameters", "time/training_seconds")
 _OTHERS = ("accuracy", "cost", "error", "r2", "size", "time")
 """Sections into which MLflow puts the charts that are not among ours: by what stands before the slash in a metric."""
 
@@ -62,8 +63,8 @@ def _compressed(state: Mapping[str, Any]) -> str:
     return "deflate;" + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
-def _state(view: View, knobs: Iterable[str], run_id: str) -> dict[str, Any]:
-    sections = {"At a glance": _glance(view, tuple(knobs)), "Training curves": _curves(view)}
+def _state(view: View, knobs: tuple[str, ...], run_id: str) -> dict[str, Any]:
+    sections = _sections(view, knobs)
     return {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{run_id}'",
         "orderByKey": f"metrics.`{view.metric}`",
@@ -72,11 +73,11 @@ def _state(view: View, knobs: Iterable[str], run_id: str) -> dict[str, Any]:
         "lifecycleFilter": "Active",  # as the page writes it; ACTIVE shows deleted runs
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": _columns(view),
-        "compareRunCharts": [chart for charts in sections.values() for chart in charts],
+        "selectedColumns": _columns(view, knobs),
+        "compareRunCharts": [chart for name, charts in sections.items() for chart in _placed(name, charts)],
         "compareRunSections": [
-            *(_section(name, is_open=True) for name in sections),
-            *(_section(name, is_open=False) for name in _OTHERS),
+            *(_section(name, is_open=True, columns=min(3, len(charts))) for name, charts in sections.items()),
+            *(_section(name, is_open=False, columns=3) for name in _OTHERS),
         ],
         "isAccordionReordered": True,  # or sections are put into the order of the alphabet
         "runsHiddenMode": "SHOW_ALL",
@@ -86,47 +87,47 @@ def _state(view: View, knobs: Iterable[str], run_id: str) -> dict[str, Any]:
     }
 
 
+def _sections(view: View, knobs: tuple[str, ...]) -> dict[str, list[_Chart]]:
+    """The charts by the names of their sections, the most telling first."""
+    bar: list[_Chart] = [] if view.knobs else [{"type": "BAR", "metricKey": view.metric}]
+    glance = {"At a glance": [*bar, *(_against(cost, view.metric) for cost in _COSTS if cost != view.metric)]}
+    return ({"Knobs": [_parallel(view, knobs)]} if knobs else {}) | glance | {"Training curves": _curves(view)}
+
+
 def _grouping(tag: str) -> dict[str, Any]:
     return {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": tag}]}
 
 
-def _columns(view: View) -> list[str]:
-    metrics = (view.metric, "cost/test", "size/parameters", "time/training_seconds")
+def _columns(view: View, knobs: tuple[str, ...]) -> list[str]:
+    metrics = dict.fromkeys((view.metric, "cost/test", *_COSTS))
     tags = (view.group, "convspec.seed") if view.group else ()
-    return [f"tags.`{tag}`" for tag in tags] + [f"metrics.`{metric}`" for metric in dict.fromkeys(metrics)]
-
-
-def _section(name: str, *, is_open: bool) -> dict[str, Any]:
-    return {
-        "uuid": name,
-        "name": name,
-        "display": is_open,
-        "isReordered": is_open,
-        "deleted": False,
-        "isGenerated": True,
-    }
-
-
-def _glance(view: View, knobs: tuple[str, ...]) -> list[_Chart]:
-    quality = _axis(view.metric)
-    charts: list[_Chart] = [] if view.knobs else [{"type": "BAR", "metricKey": view.metric}]
-    if knobs:
-        parameters = [limits.key(knob) for knob in knobs]
-        shown = {"selectedParams": parameters, "selectedMetrics": [view.metric], "showAllRuns": True}
-        charts.append({"type": "PARALLEL", **shown})
-    charts += [
-        {"type": "SCATTER", "xaxis": _axis(cost), "yaxis": quality, "runsCountToCompare": 100}
-        for cost in ("size/parameters", "time/training_seconds")
+    return [
+        *(f"tags.`{tag}`" for tag in tags),
+        *(f"params.`{limits.key(knob)}`" for knob in knobs),
+        *(f"metrics.`{metric}`" for metric in metrics),
     ]
-    return _placed("At a glance", charts)
+
+
+def _section(name: str, *, is_open: bool, columns: int) -> dict[str, Any]:
+    known = {"uuid": name, "name": name, "display": is_open, "columns": columns}
+    return {**known, "isReordered": is_open, "deleted": False, "isGenerated": True}
+
+
+def _parallel(view: View, knobs: tuple[str, ...]) -> _Chart:
+    parameters = [limits.key(knob) for knob in knobs]
+    return {"type": "PARALLEL", "selectedParams": parameters, "selectedMetrics": [view.metric], "showAllRuns": True}
+
+
+def _against(cost: str, metric: str) -> _Chart:
+    axes = {"xaxis": {"key": cost, "type": "METRIC"}, "yaxis": {"key": metric, "type": "METRIC"}}
+    return {"type": "SCATTER", **axes, "runsCountToCompare": 100}
 
 
 def _curves(view: View) -> list[_Chart]:
     figure = view.metric.partition("/")[0]
-    names = dict.fromkeys((figure, "cost"))
+    names = dict.fromkeys(("cost",) if figure == "size" else (figure, "cost"))
     metrics = [f"{name}/{part}" for part in ("validation", "training") for name in names]
-    charts = [{"type": "LINE", "metricKey": one, "selectedMetricKeys": [one], **_LINE} for one in metrics]
-    return _placed("Training curves", charts)
+    return [{"type": "LINE", "metricKey": one, "selectedMetricKeys": [one], **_LINE} for one in metrics]
 
 
 _LINE: _Chart = {
@@ -138,10 +139,6 @@ _LINE: _Chart = {
     "useGlobalLineSmoothing": True,
     "range": {},
 }
-
-
-def _axis(metric: str) -> dict[str, str]:
-    return {"key": metric, "type": "METRIC"}
 
 
 def _placed(section: str, charts: list[_Chart]) -> list[_Chart]:
