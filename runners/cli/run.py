@@ -95,11 +95,9 @@ def command(  # noqa: PLR0913 - one for each option
     Of a file with several architectures or seeds every pair is trained and compared, of one with `search:` as many candidates
     as it says are; after an interruption the same command goes on. With --on ray they are trained over a Ray cluster.
     """
-    from convspec.loading import Loaded, Several, load, load_all
-    from runners.cli.dry import run_dry
-    from runners.cli.families import check_options, nodes_of, run_comparison
+    from convspec.loading import Loaded, load, load_all
+    from runners.cli.families import check_options, check_single, nodes_of, run_several
     from runners.cli.progress import progress
-    from runners.cli.searches import run_search
     from runners.environment import cores
     from runners.family.request import Request as FamilyRequest
     from runners.place import Place
@@ -120,18 +118,9 @@ def command(  # noqa: PLR0913 - one for each option
         threads = threads or (nodes.cpus if nodes else max(1, cores() // count))
         uri = resolve_uri(tracking_uri, Path.cwd())
         asked = FamilyRequest(Path.cwd(), uri, count, threads, device, settings, again, nodes)
-        if dry_run:
-            run_dry(loaded, asked, as_json=as_json)
-        elif isinstance(loaded, Several):
-            run_comparison(loaded, asked, as_json=as_json)
-        else:
-            run_search(loaded, asked, as_json=as_json)
+        run_several(loaded, asked, dry_run=dry_run, as_json=as_json)
         return
-    if dry_run:
-        raise click.UsageError("--dry-run is for a file that holds several pipelines, or a search.")
-    for name, given in (("on", on), ("cpus", cpus), ("gpus", gpus)):
-        if given is not None:
-            raise click.UsageError(f"--{name} is for a file that holds several pipelines; this one holds a single run.")
+    check_single(workers=workers, again=again, on=on, cpus=cpus, gpus=gpus, dry_run=dry_run)
     threads = threads or max(1, cores() // (place.local_size if place else loaded.pipeline.processes))
     if place is not None and place.rank > 0:
         follow(loaded, place, threads=threads, device=device, compiled=compiled)
