@@ -24,6 +24,7 @@ ONLY = {
     "sklearn": ("runners/data/",),
     "optuna": ("runners/search/",),
     "yaml": ("convspec/", "runners/tracking/"),
+    "ray": ("runners/family/gateway.py",),
     "pydantic_core": ("convspec/",),
 }
 """Where alone a library may be imported."""
@@ -87,6 +88,7 @@ AT_ONCE = {
     "show a search": ["show", "digits_search"],
     "schema": ["schema"],
     "list": ["list", "--help"],
+    "sync": ["sync", "--help"],
     "new": ["new", "mine.yaml"],
     "an unknown command": ["chekc"],
 }

@@ -37,7 +37,8 @@ def test_list_names_the_shipped_pipelines_without_a_store(convspec: CommandLine)
     listed = convspec("list", "--json").json
     assert [each["name"] for each in listed["pipelines"]] == [
         "alexnet", "digits", "digits_architectures", "digits_search", "dqn", "fashion_mnist", "four_pixel_camera",
-        "four_pixel_camera_trained", "inception", "lenet_5", "mobilenet", "resnet_20", "vgg_11", "worked_example", "xs_and_os", "xs_and_os_position",
+        "four_pixel_camera_trained", "inception", "lenet_5", "mobilenet",
+        "resnet_20", "vgg_11", "worked_example", "xs_and_os", "xs_and_os_position",
     ]  # fmt: skip
     assert listed["runs"] == []
     assert not (convspec.folder / "mlflow.db").exists()

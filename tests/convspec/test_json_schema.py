@@ -20,6 +20,7 @@ from convspec.layers import Layer
 from convspec.loading import Several, find, load_all, load_all_text
 from convspec.pipeline import Pipeline
 from convspec.pipeline_file import PipelineFile
+from convspec.searching import Searching
 from convspec.shipped import names
 from tests.convspec.conftest import RIGHT, Command
 from tests.convspec.pipelines import pipelines
@@ -126,6 +127,9 @@ def test_shipped_pipelines_are_valid(name: str) -> None:
     text = find(name).read_text(encoding="utf-8")
     VALIDATOR.validate(parse(text, name).plain())
     found = load_all(name)
+    if isinstance(found, Searching):
+        VALIDATOR.validate({**found.base.pipeline.plain(), "search": found.search.plain()})
+        return
     for loaded in [member.loaded for member in found.members] if isinstance(found, Several) else [found]:
         VALIDATOR.validate(loaded.pipeline.plain())
 

@@ -36,7 +36,7 @@ STRATEGIES = {
     "random": (WORDS, "random", 120, -1.2),
     "genetic": (WORDS, "{genetic: {population: 10}}", 120, -0.35),
     "annealing": (WORDS, "annealing", 120, -0.35),
-    "tpe": (WORDS, "tpe", 60, -0.1),
+    "tpe": (WORDS, "tpe", 80, -0.35),
     "cma": (NUMBERS, "cma", 80, -0.02),
 }
 """Space, strategy, tries, and how near the optimum the best of them is for each of two seeds. A point drawn at random is
