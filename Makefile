@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SOURCES = $(shell find convspec runners pipelines -name '*.py' -o -name '*.yaml' -o -name '*.txt') pyproject.toml
 
-.PHONY: run test test-slow test-torch lint format clean
+.PHONY: run test test-slow test-torch test-ray lint format clean
 
 run: $(VENV)/.installed
 	$(BIN)/convspec run pipelines/digits.yaml
@@ -18,6 +18,9 @@ test-slow: $(VENV)/.installed $(VENV)/.test
 
 test-torch: $(VENV)/.installed $(VENV)/.test $(VENV)/.torch
 	$(BIN)/python -m pytest -q -m 'torch and not slow'
+
+test-ray: $(VENV)/.installed $(VENV)/.test $(VENV)/.ray
+	$(BIN)/python -m pytest -q -m ray
 
 lint: $(VENV)/.installed $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -51,6 +54,11 @@ $(VENV)/.test: $(VENV)/.installed
 
 $(VENV)/.torch: $(VENV)/.installed
 	$(PIP) '.[torch]'
+	@rm -rf build *.egg-info
+	@touch $@
+
+$(VENV)/.ray: $(VENV)/.installed
+	$(PIP) '.[ray]'
 	@rm -rf build *.egg-info
 	@touch $@
 

@@ -123,6 +123,9 @@ def _problems_of_keys(tree: Node) -> list[Problem]:
         from convspec.messages import problems_of
 
         problems += problems_of(error, places, Variations)
+    if plain.get("processes") not in (None, 1):
+        what = "several processes share the training of one run, and here there are several runs."
+        problems.append(places.problem(("processes",), what, "Leave processes out; --workers trains runs at once."))
     if plain.get("training") is None:
         what = "nothing is trained, so there is nothing to compare."
         problems.append(places.problem((next(iter(given)),), what, "Add `training:`.", at_key=True))

@@ -49,6 +49,8 @@ class PostgreSQL:
 
     def make(self, password_file: Path) -> str:
         """Make an empty database where there is none yet, and the password of its user; gives that password."""
+        if self.data.is_dir() and not password_file.exists():
+            raise UserError(f"{password_file}, with the password of the database, is missing.", hint="Put it back.")
         if not password_file.exists():
             password_file.touch(mode=0o600)
             password_file.write_text(secrets.token_urlsafe(24))

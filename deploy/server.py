@@ -47,19 +47,7 @@ class Server:
         """
         if find_spec("psycopg") is None:
             raise UserError("The package psycopg is not installed.", hint="pip install 'convspec[postgresql]'")
-        command, environment = ui_command(database, "127.0.0.1", self.port)
-        artifacts = self.folder / "artifacts"
-        artifacts.mkdir(exist_ok=True)
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [*command, "--serve-artifacts", "--artifacts-destination", str(artifacts)],
-                env=environment,
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        process = self._launch(database)
         (self.folder / "server.pid").write_text(json.dumps(asdict(Owner.of(process.pid))))
         self._wait(process)
         process.returncode = 0  # it is meant to outlive this object, which is no cause for a warning
@@ -67,22 +55,42 @@ class Server:
     def stop(self) -> None:
         """Stop the server with its workers, which are of its session."""
         owner = self._owner()
-        if owner is None or owner.is_gone():
+        if owner is None:
             return
         for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
-            with suppress(ProcessLookupError):
-                os.killpg(owner.pid, number)
             deadline = time.monotonic() + seconds
-            while time.monotonic() < deadline:
-                if owner.is_gone():
-                    return
+            if _has_left_something(owner):
+                with suppress(ProcessLookupError):
+                    os.killpg(owner.pid, number)
+            while _has_left_something(owner) and time.monotonic() < deadline:
                 time.sleep(0.05)
+            if not _has_left_something(owner):
+                return
         raise UserError(f"The server, process {owner.pid}, does not stop.", exit_code=RUN_FAILED)
 
     def is_running(self) -> bool:
         """Whether the process that was started still runs."""
         owner = self._owner()
         return owner is not None and not owner.is_gone()
+
+    def _launch(self, database: str) -> subprocess.Popen[bytes]:
+        command, environment = ui_command(database, "127.0.0.1", self.port)
+        artifacts = self.folder / "artifacts"
+        artifacts.mkdir(exist_ok=True)
+        try:
+            with self.log.open("ab") as log:
+                return subprocess.Popen(
+                    [*command, "--serve-artifacts", "--artifacts-destination", str(artifacts)],
+                    env=environment,
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            reason = f"MLflow's server did not start: {error.filename}: {error.strerror}"
+            raise UserError(reason, exit_code=RUN_FAILED) from error
 
     def _owner(self) -> Owner | None:
         path = self.folder / "server.pid"
@@ -107,3 +115,17 @@ class Server:
             return False
         finally:
             connection.close()
+
+
+def _has_left_something(owner: Owner) -> bool:
+    """Whether a process runs, or has ended and left others of its group behind."""
+    if not owner.is_gone():
+        return True
+    # its number is not given to another process as long as its group has members
+    if owner.boot_id != Owner.current().boot_id or Path(f"/proc/{owner.pid}").exists():
+        return False
+    try:
+        os.killpg(owner.pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

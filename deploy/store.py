@@ -49,7 +49,7 @@ class Store:
             raise UserError(f"{folder} is a file, not the folder of a store.", hint="Name a new or empty folder.")
         if not settings.exists() and folder.is_dir() and any(path.name != ".lock" for path in folder.iterdir()):
             raise UserError(f"{folder} is in use for something else than a store.", hint="Name a new or empty folder.")
-        known = json.loads(settings.read_text()) if settings.exists() else {}
+        known = _settings(settings)
         asked = {"port": port, "database_port": database_port}
         return cls(folder, **{**known, **{name: value for name, value in asked.items() if value is not None}})
 
@@ -58,6 +58,8 @@ class Store:
         database = PostgreSQL.of(self.folder / "database")
         server = Server(self.folder, self.port)
         running = {"database": database.is_running(), "server": server.is_running()}
+        if "server" in parts and not running["server"]:
+            server.stop()  # a server that was killed leaves its worker behind, which keeps the port
         self._check_ports(running, parts)
         (self.folder / "store.json").write_text(json.dumps({"port": self.port, "database_port": self.database_port}))
         password = database.make(self.folder / "password")
@@ -104,6 +106,18 @@ class Store:
                 )
             if part in parts and not running[part] and not is_free("127.0.0.1", port):
                 raise UserError(f"Port {port} of 127.0.0.1 is taken.", hint=f"Use another: {option} {port + 1}")
+
+
+def _settings(path: Path) -> dict[str, int]:
+    """The ports that a store had last. Raises UserError where somebody has damaged the file."""
+    if not path.exists():
+        return {}
+    try:
+        known = json.loads(path.read_text())
+        return {name: int(known[name]) for name in ("port", "database_port")}
+    except (ValueError, KeyError, TypeError) as error:
+        hint = 'It should be like {"port": 5000, "database_port": 5433}.'
+        raise UserError(f"{path} is damaged.", hint=hint) from error
 
 
 @contextmanager

@@ -18,13 +18,15 @@ from convspec.pipeline import Pipeline
 
 PIPELINE_FILE = "pipeline.yaml"
 WEIGHTS_FILE = "weights.safetensors"
+PATHS = ("images", "labels", "targets", "test_images", "test_labels", "path")
+"""The fields of `data` that name files or folders."""
 
 
 def normalised(loaded: Loaded) -> dict[str, Any]:
     """The pipeline with every default written out and every file path absolute, so that it runs the same anywhere."""
     plain: dict[str, Any] = loaded.pipeline.plain()
     data = plain["data"]
-    for field in ("images", "labels", "targets", "test_images", "test_labels", "path"):
+    for field in PATHS:
         if field in data:
             data[field] = str((loaded.folder / data[field]).resolve())
     if "images" in data:

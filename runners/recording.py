@@ -39,8 +39,8 @@ def figures_of_training(saved: Checkpoint) -> Checkpoint:
 
 
 class Recording:
-    """Observes a training and writes what happens into a spool, under the run's `name`, with `tags` of its own. `draws` says
-    whether there are pictures."""
+    """Observes a training and writes what happens into a spool, under the run's `name`, with `tags` and `params` of its own.
+    `draws` says whether there are pictures."""
 
     def __init__(
         self,
@@ -51,11 +51,12 @@ class Recording:
         *,
         name: str = "",
         tags: Mapping[str, str] = MappingProxyType({}),
+        params: Mapping[str, str] = MappingProxyType({}),
         draws: bool = True,
     ) -> None:
         self.spool, self.loaded, self.dataset, self.engine = spool, loaded, dataset, engine
         self.name = name or f"{loaded.pipeline.experiment} seed {loaded.pipeline.seed}"
-        self.own_tags, self.draws = tags, draws
+        self.own_tags, self.own_params, self.draws = tags, params, draws
 
     def announce(self, *, threads: int, keep_files: bool) -> None:
         """Says what the run is; `keep_files` stores the pipeline and the plan with it."""
@@ -64,10 +65,14 @@ class Recording:
             pipeline.experiment,
             name=self.name,
             description=pipeline.description,
-            params=files.flattened(files.normalised(self.loaded)),
+            params=files.flattened(files.normalised(self.loaded)) | dict(self.own_params),
             tags=self._tags(threads),
             datasets=_identities(self.dataset, pipeline.data.source),
         )
+        # as figures too: MLflow draws runs by figures and parameters, not by tags
+        plan = self.loaded.plan
+        sizes = {"size/parameters": plan.parameter_count, "size/multiply_adds": plan.multiply_adds}
+        self.spool.metrics(sizes, step=0)
         if keep_files:
             self._keep(files.PIPELINE_FILE, files.pipeline_text(self.loaded))
             self._keep("plan.json", json.dumps(describe_plan(self.loaded.plan, pipeline.training), indent=1))

@@ -26,6 +26,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("PyTorch is not installed: `make test-torch` installs it")
     if item.get_closest_marker("postgresql") and not postgresql_is_installed():
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    if item.get_closest_marker("ray") and find_spec("ray") is None:
+        pytest.skip("Ray is not installed: `make test-ray` installs it")
 
 
 def postgresql_is_installed() -> bool:

@@ -24,6 +24,7 @@ ONLY = {
     "sklearn": ("runners/data/",),
     "optuna": ("runners/search/",),
     "yaml": ("convspec/", "runners/tracking/"),
+    "ray": ("runners/family/gateway.py",),
     "pydantic_core": ("convspec/",),
 }
 """Where alone a library may be imported."""
@@ -82,10 +83,12 @@ AT_ONCE = {
     "check": ["check", "digits"],
     "check of a wrong file": ["check", str(ROOT / "tests" / "convspec" / "wrong" / "words_of_keras.yaml")],
     "show": ["show", "digits"],
+    "diff": ["diff", "digits", "lenet_5"],
     "check of a search": ["check", "digits_search"],
     "show a search": ["show", "digits_search"],
     "schema": ["schema"],
     "list": ["list", "--help"],
+    "sync": ["sync", "--help"],
     "new": ["new", "mine.yaml"],
     "an unknown command": ["chekc"],
 }

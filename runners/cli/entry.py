@@ -15,9 +15,9 @@ def main() -> None:
         with open(HELP_PAGE, encoding="utf-8") as page:  # noqa: PTH123 - as above
             sys.stdout.write(page.read())
         return
-    # One thread for each BLAS call: what a run computes must not depend on the number of processors.
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ[name] = "1"
+    from runners.single_threaded import ONE_THREAD
+
+    os.environ.update(ONE_THREAD)
     # Pydantic would look through every installed package for plug-ins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # A file name may hold characters that the terminal cannot show; and standard output may be closed.

@@ -8,16 +8,35 @@ from typing import TYPE_CHECKING
 
 import click
 
+from convspec.errors import UserError
 from runners.cli.output import echo, echo_error, echo_json, figure_text, program
 
 if TYPE_CHECKING:
     from convspec.loading import Several
+    from convspec.searching import Searching
     from runners.family.comparison import Comparison
-    from runners.family.request import Request
+    from runners.family.request import Nodes, Request
     from runners.family.task import Outcome
 
 FIRST = ("accuracy/test", "error/test", "cost/test", "accuracy/validation", "cost/validation")
 """The figure that is shown of a training that is over: the first of these that it has."""
+
+
+def run_several(found: Several | Searching, request: Request, *, dry_run: bool, as_json: bool) -> None:
+    """Trains what a file with several pipelines, or a search, asks for; or says what that would be."""
+    from convspec.loading import Several
+    from runners.cli.dry import run_dry
+    from runners.cli.searches import run_search
+
+    if not isinstance(found, Several) and found.base.pipeline.processes > 1:
+        what = "Several processes share the training of one run, and a search has many."
+        raise UserError(what, hint="Leave processes out; --workers trains runs at once.")
+    if dry_run:
+        run_dry(found, request, as_json=as_json)
+    elif isinstance(found, Several):
+        run_comparison(found, request, as_json=as_json)
+    else:
+        run_search(found, request, as_json=as_json)
 
 
 def run_comparison(several: Several, request: Request, *, as_json: bool) -> None:
@@ -57,7 +76,7 @@ def _print_end(comparison: Comparison, request: Request) -> None:
     if comparison.run_id:
         local = request.tracking_uri.endswith(f"{Path.cwd()}/mlflow.db")
         option = "" if local else f" --tracking-uri {request.tracking_uri}"
-        echo(f"\nSee it:   {program()} ui{option}")
+        echo(f"\nSee it:   {program()} ui {comparison.run_id}{option}")
 
 
 class FamilyProgress:
@@ -85,3 +104,27 @@ def check_options(**given: object) -> None:
     for name, value in given.items():
         if value:
             raise click.UsageError(f"--{name} is for a single run; this file holds several.")
+
+
+def check_single(**given: object) -> None:
+    """Raises UsageError for an option that is not for a single run."""
+    for name, value in given.items():
+        if value:
+            option = name.replace("_", "-")
+            raise click.UsageError(
+                f"--{option} is for a file with several pipelines or a search; this one is a single run."
+            )
+
+
+def nodes_of(on: str | None, *, cpus: int | None, gpus: float | None, workers: int | None, device: str) -> Nodes | None:
+    """The cluster that options ask for, if they do. Raises UsageError or UserError where they do not fit together."""
+    if on is None:
+        for name, value in (("cpus", cpus), ("gpus", gpus)):
+            if value is not None:
+                raise click.UsageError(f"--{name} says what each run takes of a cluster, which --on ray asks for.")
+        return None
+    if device == "cuda" and not gpus:
+        raise click.UsageError("--device cuda on a cluster needs --gpus: a run sees no GPU that it does not ask for.")
+    from runners.family.request import Nodes
+
+    return Nodes.of(on, cpus=cpus or 1, gpus=gpus or 0, workers=workers or 0)

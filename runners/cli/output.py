@@ -40,6 +40,19 @@ processes_option = click.option(
     help="Processes that share each batch; the file's `processes` by default.",
 )
 compile_option = click.option("--compile", "compiled", is_flag=True, help="Compile the steps of training with PyTorch.")
+on_option = click.option(
+    "--on",
+    metavar="ray[://ADDRESS]",
+    help="Train the runs of a file with several over a Ray cluster: one that is started here, or the one at HOST:PORT or auto.",
+)
+cpus_option = click.option(
+    "--cpus", type=click.IntRange(1), help="Processors that each run takes of a cluster; 1 by default."
+)
+gpus_option = click.option(
+    "--gpus",
+    type=click.FloatRange(0),
+    help="GPUs that each run takes of a cluster; none by default, 0.5 is half of one.",
+)
 
 
 def echo(text: str) -> None:

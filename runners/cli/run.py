@@ -10,13 +10,16 @@ import click
 
 from runners.cli.output import (
     compile_option,
+    cpus_option,
     device_option,
     echo,
     echo_error,
     echo_json,
     engine_option,
     figure_text,
+    gpus_option,
     json_option,
+    on_option,
     processes_option,
     program,
     setting_option,
@@ -49,8 +52,11 @@ MOST_ROWS_SHOWN = 20
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Processes that train the runs of a file with several; one for each core by default.",
+    help="Runs of a file with several that are trained at once; by default one for each core, or as many as fit into a cluster.",
 )
+@on_option
+@cpus_option
+@gpus_option
 @click.option(
     "--again",
     is_flag=True,
@@ -73,6 +79,9 @@ def command(  # noqa: PLR0913 - one for each option
     processes: int | None,
     compiled: bool,
     workers: int | None,
+    on: str | None,
+    cpus: int | None,
+    gpus: float | None,
     again: bool,
     dry_run: bool,
     tracking_uri: str | None,
@@ -84,13 +93,11 @@ def command(  # noqa: PLR0913 - one for each option
     recorded are those of the epoch with the lowest cost on the validation examples.
 
     Of a file with several architectures or seeds every pair is trained and compared, of one with `search:` as many candidates
-    as it says are; after an interruption the same command goes on.
+    as it says are; after an interruption the same command goes on. With --on ray they are trained over a Ray cluster.
     """
-    from convspec.loading import Loaded, Several, load, load_all
-    from runners.cli.dry import run_dry
-    from runners.cli.families import check_options, run_comparison
+    from convspec.loading import Loaded, load, load_all
+    from runners.cli.families import check_options, check_single, nodes_of, run_several
     from runners.cli.progress import progress
-    from runners.cli.searches import run_search
     from runners.environment import cores
     from runners.family.request import Request as FamilyRequest
     from runners.place import Place
@@ -106,19 +113,14 @@ def command(  # noqa: PLR0913 - one for each option
     loaded = load(file, settings) if "@" in file else load_all(file, settings)
     if not isinstance(loaded, Loaded):
         check_options(resume=resume, compile=compiled, processes=processes)
+        nodes = nodes_of(on, cpus=cpus, gpus=gpus, workers=workers, device=device)
         count = min(workers or cores(), cores())
-        threads = threads or max(1, cores() // count)
+        threads = threads or (nodes.cpus if nodes else max(1, cores() // count))
         uri = resolve_uri(tracking_uri, Path.cwd())
-        asked = FamilyRequest(Path.cwd(), uri, count, threads, device, settings, again)
-        if dry_run:
-            run_dry(loaded, asked, as_json=as_json)
-        elif isinstance(loaded, Several):
-            run_comparison(loaded, asked, as_json=as_json)
-        else:
-            run_search(loaded, asked, as_json=as_json)
+        asked = FamilyRequest(Path.cwd(), uri, count, threads, device, settings, again, nodes)
+        run_several(loaded, asked, dry_run=dry_run, as_json=as_json)
         return
-    if dry_run:
-        raise click.UsageError("--dry-run is for a file that holds several pipelines, or a search.")
+    check_single(workers=workers, again=again, on=on, cpus=cpus, gpus=gpus, dry_run=dry_run)
     threads = threads or max(1, cores() // (place.local_size if place else loaded.pipeline.processes))
     if place is not None and place.rank > 0:
         follow(loaded, place, threads=threads, device=device, compiled=compiled)
@@ -174,7 +176,9 @@ def _print(loaded: Loaded, result: Result, uri: str) -> None:
         echo_error(result.note)
     if result.run_id:
         option = "" if uri.endswith(f"{Path.cwd()}/mlflow.db") else f" --tracking-uri {uri}"
-        echo(f"\nSee it:   {program()} ui{option}\nAsk it:   {program()} predict {result.run_id} PICTURE")
+        echo(
+            f"\nSee it:   {program()} ui {result.run_id}{option}\nAsk it:   {program()} predict {result.run_id} PICTURE"
+        )
 
 
 def _print_findings(findings: Findings, metrics: Mapping[str, float]) -> None:

@@ -56,7 +56,7 @@ def _print_end(found: Found, request: Request) -> None:
     if found.run_id:
         local = request.tracking_uri.endswith(f"{Path.cwd()}/mlflow.db")
         option = "" if local else f" --tracking-uri {request.tracking_uri}"
-        echo(f"\nRun it:   {program()} run {_near(found.best)}\nSee it:   {program()} ui{option}")
+        echo(f"\nRun it:   {program()} run {_near(found.best)}\nSee it:   {program()} ui {found.run_id}{option}")
 
 
 def _near(path: Path) -> Path:

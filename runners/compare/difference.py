@@ -44,7 +44,8 @@ class Standing(NamedTuple):
     def given(self) -> dict[str, str]:
         """Those of its fields that the file gives."""
         layer = self.plan.layer
-        return {path: value for path, value in self.settings.items() if layer.is_given(path.partition(".")[0])}
+        names = {one.alias or name for name, one in layer.fields().items() if layer.is_given(name)}
+        return {path: value for path, value in self.settings.items() if path.partition(".")[0] in names}
 
 
 @dataclass(frozen=True)

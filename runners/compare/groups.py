@@ -39,12 +39,15 @@ def grouped(runs: Sequence[Found]) -> Grouped:
     members: list[Member] = []
     for label, group in zip(_labels(groups), groups.values(), strict=True):
         members += _latest(_member(run, label, number) for number, run in enumerate(group))
-    notes = []
-    if len(members) < len(over):
-        notes.append(f"{len(over) - len(members):,} earlier runs with the same settings and seed are left out.")
-    if len(over) < len(trained):
-        notes.append(f"{len(trained) - len(over):,} runs that are not over yet are left out.")
+    notes = [
+        *_left_out(len(over) - len(members), "earlier with the same settings and seed"),
+        *_left_out(len(trained) - len(over), "not over yet"),
+    ]
     return Grouped(members, notes)
+
+
+def _left_out(count: int, why: str) -> list[str]:
+    return [f"{count:,} run{'s are' if count > 1 else ' is'} left out: {why}."] if count else []
 
 
 def _varying(runs: Sequence[Found]) -> set[str]:

@@ -8,6 +8,7 @@ from scipy.special import nctdtr, stdtrit
 
 POWER = 0.8
 """The share of experiments that are meant to find a difference that is there."""
+_FAR = 8.0  # from here on the tail on the wrong side is less than 1e-15, which scipy does not compute
 MOST_SEEDS = 1000
 """Beyond this many, nobody counts."""
 
@@ -19,7 +20,8 @@ def power(effect: float, count: int, *, alpha: float, is_paired: bool = True) ->
     degrees = (count - 1) * (1 if is_paired else 2)
     shift = abs(effect) * sqrt(count if is_paired else count / 2)
     critical = stdtrit(degrees, 1 - alpha / 2)
-    return float(1 - nctdtr(degrees, shift, critical) + nctdtr(degrees, shift, -critical))
+    wrong_way = nctdtr(degrees, shift, -critical) if shift < _FAR else 0.0
+    return float(1 - nctdtr(degrees, shift, critical) + wrong_way)
 
 
 def seeds_needed(effect: float, *, alpha: float, is_paired: bool = True) -> int | None:

@@ -102,6 +102,7 @@ class Report:
     def _plain(self, row: Row) -> dict[str, Any]:
         known = self.architectures[row.name]
         plain = asdict(row) | known.costs()
+        plain["interval"] = None if row.interval is None else list(row.interval)
         plain["effect"] = None if row.effect is None or isinf(row.effect) else row.effect
         plain["values"] = [{"seed": seed, "value": value} for seed, value in sorted(known.values.items())]
         plain["on_front"] = [cost for cost, names in self.fronts.items() if row.name in names]

@@ -30,7 +30,11 @@ def verdict(row: Standing, best: str, *, group: Sequence[str], is_same: bool) ->
     if not group:
         return "one seed: no test" if row.count == 1 else ""
     if row.name == best:
-        return f"not told from {_listed(group[1:])}" if len(group) > 1 else "better than each of the others tested"
+        return (
+            f"the best, not distinguishable from {_listed(group[1:])}"
+            if len(group) > 1
+            else "the best, better than each of the others tested"
+        )
     sentences = [] if group[0] == best else [f"worse than {best} (p {p_text(row.p, sign=True)})"]
     if row.name != group[0] and is_same:
         sentences.append(f"the same as {group[0]} at every seed")

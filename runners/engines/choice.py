@@ -11,7 +11,7 @@ from convspec.plan import Plan
 from runners.place import ALONE, Place
 
 WORTH_TORCH = 20_000_000
-"""Multiply-adds of a step, forward, from which PyTorch is faster than the numpy engine; measured by benchmarks/steps.py."""
+"""Multiply-adds of a step, forward, from which PyTorch is faster than the numpy engine; measured by benchmarks/engines.py."""
 
 INSTALL = "pip install 'convspec[torch]'"
 

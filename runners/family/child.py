@@ -37,7 +37,7 @@ class Child:
         """What came of the training. Raises Stopped, with everything saved, where it was told to stop."""
         folder = self.children / task.key
         folder.mkdir(parents=True, exist_ok=True)
-        with _held(folder), _log(folder):
+        with held(folder), _log(folder):
             known = Outcome.read(folder)
             if known is not None:
                 return known
@@ -73,7 +73,9 @@ class _Training:
         )
         self.checkpoint = None if saved is None else self._checked(saved)
         dataset, engine = self.experiment.dataset, self.experiment.engine
-        self.recording = Recording(spool, self.loaded, dataset, engine, name=task.name, tags=task.tags, draws=False)
+        self.recording = Recording(
+            spool, self.loaded, dataset, engine, name=task.name, tags=task.tags, params=task.params, draws=False
+        )
         self.asking = _Asking(verdict) if task.asks else None
 
     def run(self) -> Outcome:
@@ -153,7 +155,7 @@ def _failed(spool: Spool, task: Task, reason: str) -> Outcome:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def held(folder: Path) -> Iterator[None]:
     """The folder for one process alone, as long as that lives: the one before may just be about to end."""
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:

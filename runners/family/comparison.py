@@ -13,10 +13,12 @@ from runners import files
 from runners.family.folder import Family, Finished, Identity
 from runners.family.recording import Recording
 from runners.family.request import Request
+from runners.family.site import Site, open_site
 from runners.family.task import Outcome, Task
 from runners.family.workforce import Workforce
 from runners.interruption import Interruption
 from runners.tracking.process import Drainer, start_drainer
+from runners.tracking.view import View
 
 if TYPE_CHECKING:
     from runners.compare.report import Report
@@ -68,18 +70,22 @@ def compare_architectures(several: Several, request: Request, observer: Observer
     family = Family.open(request.home, identity, again=request.again)
     if isinstance(family, Finished):
         return _known(family)
-    drainer = start_drainer(family.spool, request.tracking_uri)
-    try:
-        return _Comparing(several, request, family, drainer, started).go(observer)
-    finally:
-        drainer.close()
+    with open_site(request, family) as site:
+        drainer = start_drainer(family.spool, request.tracking_uri)
+        try:
+            return _Comparing(several, request, family, site, drainer, started).go(observer)
+        finally:
+            drainer.close()
 
 
 class _Comparing:
     """The stages of one comparison."""
 
-    def __init__(self, several: Several, request: Request, family: Family, drainer: Drainer, started: float) -> None:
-        self.several, self.request, self.family, self.drainer, self.started = several, request, family, drainer, started
+    def __init__(
+        self, several: Several, request: Request, family: Family, site: Site, drainer: Drainer, started: float
+    ) -> None:
+        self.several, self.request, self.family, self.site = several, request, family, site
+        self.drainer, self.started = drainer, started
         self.members = {key_of(member): member for member in several.members}
         self.recording = Recording(family.spool)
 
@@ -104,18 +110,29 @@ class _Comparing:
             kind=KIND,
             settings=self.request.settings,
             digest=self.family.identity.digest,
+            view=self._view(),
+            tags={"convspec.runs": str(len(self.members))},
             params={
                 "architectures": ", ".join(member.architecture for member in several.architectures),
                 "seeds": ", ".join(map(str, dict.fromkeys(member.seed for member in several.members))),
             },
         )
 
+    def _view(self) -> View:
+        from runners.compare.members import higher_is_better
+        from runners.training.judge import judge_of
+
+        metric = f"{judge_of(self.several.members[0].loaded.plan.data).figure}/test"
+        name = f"{self.several.experiment} {KIND}"
+        return View(name, metric, higher_is_better(metric), group="convspec.architecture")
+
     def _train(self, observer: Observer, interruption: Callable[[], bool]) -> dict[str, Outcome]:
         """The outcome of every member, or of those that were over when somebody interrupted."""
         outcomes: dict[str, Outcome] = {}
         # seeds outside: after an interruption, or while it runs, architectures can be held against each other
         order = sorted(self.members, key=lambda key: self._position(self.members[key]))
-        with Workforce(self.family.folder, workers=self.request.workers, stop=interruption) as workforce:
+        site = self.site
+        with Workforce(self.family.folder, workers=site.workers, start=site.start, stop=interruption) as workforce:
             for key in order:
                 workforce.submit(self._task(key))
             while not workforce.is_empty and (outcome := workforce.wait()) is not None:

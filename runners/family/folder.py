@@ -6,6 +6,7 @@ import difflib
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -15,7 +16,7 @@ from typing import Any, Self
 from convspec.errors import UserError
 from runners.atomic import write_whole
 from runners.tracking import record
-from runners.tracking.events import has_ended, owner_of
+from runners.tracking.events import has_ended, has_started, owner_of
 from runners.tracking.process import Outcome, launch
 from runners.tracking.spool import Spool
 
@@ -101,6 +102,12 @@ class Family:
         folder = Spool.create(home, name).folder
         _Note(identity).write(folder)
         return cls(folder, identity, _locked(folder, identity))
+
+    def forget(self) -> None:
+        """Removes a family of which nothing was begun; one that was stays to be gone on with."""
+        if not has_started(self.folder):
+            shutil.rmtree(self.folder)
+        os.close(self._lock)
 
     def finish(self, report: Mapping[str, Any]) -> None:
         """Keeps what came of the family, to be said again without training."""

@@ -14,14 +14,17 @@ from convspec.errors import INTERRUPTED, RUN_FAILED, UserError
 from convspec.loading import Loaded, find
 from convspec.pipeline import Pipeline
 from convspec.searching import Searching
+from convspec.values import shown
 from runners import files
 from runners.family.folder import Family, Finished, Identity
 from runners.family.recording import Recording
 from runners.family.request import Request
+from runners.family.site import Site, open_site
 from runners.family.task import Outcome, Task
 from runners.family.workforce import Workforce
 from runners.interruption import Interruption
 from runners.tracking.process import Drainer, start_drainer
+from runners.tracking.view import View
 
 if TYPE_CHECKING:
     from runners.search.course import Course, End, Trial
@@ -69,11 +72,12 @@ def search(searching: Searching, request: Request, observer: Observer) -> Found:
     family = Family.open(request.home, identity_of(searching, request.settings), again=request.again)
     if isinstance(family, Finished):
         return _known(family)
-    drainer = start_drainer(family.spool, request.tracking_uri)
-    try:
-        return _Searching(searching, request, family, drainer, started).go(observer)
-    finally:
-        drainer.close()
+    with open_site(request, family) as site:
+        drainer = start_drainer(family.spool, request.tracking_uri)
+        try:
+            return _Searching(searching, request, family, site, drainer, started).go(observer)
+        finally:
+            drainer.close()
 
 
 @dataclass
@@ -90,14 +94,13 @@ class _Searching:
     """The stages of one search."""
 
     def __init__(
-        self, searching: Searching, request: Request, family: Family, drainer: Drainer, started: float
+        self, searching: Searching, request: Request, family: Family, site: Site, drainer: Drainer, started: float
     ) -> None:
         from runners.search.course import Course
         from runners.search.journal import Journal
 
-        self.searching, self.request, self.family, self.drainer, self.started = (
-            searching, request, family, drainer, started,
-        )  # fmt: skip
+        self.searching, self.request, self.family, self.site = searching, request, family, site
+        self.drainer, self.started = drainer, started
         self.recording = Recording(family.spool)
         self.course: Course = Course(searching, Journal(family.folder))
         self.under_way: dict[int, _UnderWay] = {}
@@ -114,6 +117,7 @@ class _Searching:
             kind=KIND,
             settings=self.request.settings,
             digest=self.family.identity.digest,
+            view=self._view(),
             params={
                 "strategy": str(search.strategy.plain()),
                 "trials": str(search.trials or "all"),
@@ -134,8 +138,16 @@ class _Searching:
             raise self._interrupted()
         return self._finish()
 
+    def _view(self) -> View:
+        objective = self.searching.search.objectives[0]
+        is_size = objective.metric in ("parameters", "multiply_adds")
+        metric = f"size/{objective.metric}" if is_size else objective.metric
+        knobs = tuple(knob.path for knob in self.searching.search.turned)
+        return View(f"{self.searching.experiment} {KIND}", metric, objective.rises, knobs=knobs)
+
     def _workforce(self, interruption: Interruption) -> Workforce:
-        return Workforce(self.family.folder, workers=self.request.workers, on_epoch=self._goes_on, stop=interruption)
+        folder, site = self.family.folder, self.site
+        return Workforce(folder, workers=site.workers, start=site.start, on_epoch=self._goes_on, stop=interruption)
 
     def _train(self, workforce: Workforce, observer: Observer) -> bool:
         """Whether the search came to its end; it has not where somebody interrupted."""
@@ -190,6 +202,7 @@ class _Searching:
             self.searching.file,
             f"trial {trial.number}" + (f" seed {seed}" if several else ""),
             tags={**tags, "convspec.family": self.family.identity.digest},
+            params={path: shown(value, quotes=False) for path, value in trial.candidate.choice.items()},
             threads=self.request.threads,
             device=self.request.device,
             asks=self.searching.search.stopping is not None and seed == self.seeds[0],
@@ -277,8 +290,6 @@ class _Searching:
         return self.family.folder / BEST_FILE
 
     def _pipeline_of(self, trial: Trial) -> str:
-        from convspec.values import shown
-
         assert trial.end is not None and trial.end.values is not None
         objectives = self.searching.search.objectives
         reached = [f"{one.metric} {value:g}" for one, value in zip(objectives, trial.end.values, strict=True)]
@@ -335,8 +346,7 @@ def end_of(trial: Trial, outcomes: Sequence[Outcome], course: Course) -> End:
 
 
 def _known(finished: Finished) -> Found:
-    from runners.tracking import record
-
-    known = record.load(finished.folder) or record.Record("")
-    report, best = finished.report, finished.folder / BEST_FILE
-    return Found(known.run_id, known.experiment_id, dict(report["plain"]), report["text"], best, 0.0, known=True)
+    recorded = finished.delivered()
+    plain, text, best = dict(finished.report["plain"]), finished.report["text"], finished.folder / BEST_FILE
+    note = "" if recorded.sent else recorded.message
+    return Found(recorded.run_id, recorded.experiment_id, plain, text, best, 0.0, known=True, note=note)

@@ -11,14 +11,17 @@ from typing import Any, Literal, Self
 from runners.atomic import write_whole
 
 RESULT_FILE = "result.json"
+CHILDREN = "children"
+"""The folder of a family in which each training has a folder of its own."""
 
 Status = Literal["FINISHED", "FAILED", "STOPPED"]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One training of a family. `pipeline` is the normalised YAML, `name` and `tags` those of the run in the store, `file` what
-    messages call the pipeline. With `asks`, the worker asks after every epoch whether it is to go on."""
+    """One training of a family. `pipeline` is the normalised YAML, `file` what messages call it; `name` and `tags` are those of
+    the run in the store, which has `params` beside the values of the pipeline. With `asks`, the worker asks after every epoch
+    whether it is to go on."""
 
     key: str
     experiment: str
@@ -26,6 +29,7 @@ class Task:
     file: str
     name: str
     tags: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
     threads: int = 1
     device: str = "auto"
     asks: bool = False

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 import selectors
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Self
 
-from runners import environment
-from runners.family.task import Outcome, Task
+from convspec.errors import RUN_FAILED, UserError
+from runners.family.local import LocalWorker, Start, Worker
+from runners.family.task import CHILDREN, Outcome, Task
 
 MOST_LOSSES = 3
-"""A task at which so many workers were lost has failed."""
+"""A task at which so many workers were lost has failed; so has everything if so many are lost before they are ready."""
 TO_END_SECONDS = 30.0
 """The longest that is waited for a worker that was told to end."""
 
@@ -30,85 +25,37 @@ OnEpoch = Callable[[str, int, Mapping[str, float]], bool]
 
 
 @dataclass
-class Worker:
-    """One process and the task that it has in hand."""
+class Hand:
+    """A worker and the task that it has in hand."""
 
-    process: subprocess.Popen[bytes]
+    worker: Worker
     task: Task | None = None
-    heard: bytes = b""
-
-    @classmethod
-    def start(cls, children: Path, log: Path) -> Worker:
-        with log.open("ab") as errors:
-            process = subprocess.Popen(
-                # -P keeps modules of the folder in which the user works out of a process that must import others
-                [sys.executable, "-P", "-m", "runners.family.worker", str(children)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment.for_children(),
-                start_new_session=True,  # Ctrl-C at the terminal is for the parent
-            )
-        return cls(process)
 
     @property
-    def output(self) -> IO[bytes]:
-        assert self.process.stdout is not None
-        return self.process.stdout
-
-    def say(self, line: Mapping[str, Any]) -> bool:
-        """Whether the process was there to be told."""
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(line).encode() + b"\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            return False
-        return True
-
-    def answers(self) -> list[dict[str, Any]] | None:
-        """The whole lines that it has said, or None where it has gone."""
-        received = os.read(self.output.fileno(), 65536)
-        if not received:
-            return None
-        *lines, self.heard = (self.heard + received).split(b"\n")
-        return [json.loads(line) for line in lines]
-
-    def hang_up(self) -> None:
-        """Tells the process to end."""
-        assert self.process.stdin is not None
-        if not self.process.stdin.closed:
-            with suppress(BrokenPipeError):
-                self.process.stdin.close()
-
-    def wait(self, seconds: float) -> str:
-        """How the process ended, in words; it is killed where it does not in time."""
-        try:
-            code = self.process.wait(max(0.0, seconds))
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            code = self.process.wait()
-        self.output.close()
-        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    def is_free(self) -> bool:
+        return self.task is None and self.worker.is_ready
 
 
 class Workforce:
-    """`count` processes that train tasks in `folder/children`. An outcome that is there already is not trained again."""
+    """Up to `workers` that train tasks in `folder/children`, each begun by `start`. An outcome that is there already is not
+    trained again."""
 
     def __init__(
         self,
         folder: Path,
         *,
         workers: int,
+        start: Start = LocalWorker.start,
         on_epoch: OnEpoch = lambda *_: True,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.folder, self.children, self.count = folder, folder / "children", workers
-        self.on_epoch, self.stop = on_epoch, stop
-        self._workers: list[Worker] = []
+        self.folder, self.children, self.count = folder, folder / CHILDREN, workers
+        self.start, self.on_epoch, self.stop = start, on_epoch, stop
+        self._hands: list[Hand] = []
         self._waiting: deque[Task] = deque()
         self._done: deque[Outcome] = deque()
         self._losses: Counter[str] = Counter()
+        self._starts_lost = 0
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Self:
@@ -123,13 +70,13 @@ class Workforce:
     @property
     def idle(self) -> int:
         """How many more tasks could be trained at once."""
-        busy = sum(worker.task is not None for worker in self._workers)
+        busy = sum(hand.task is not None for hand in self._hands)
         return max(0, self.count - busy - len(self._waiting))
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to wait for."""
-        return not self._done and not self._waiting and all(worker.task is None for worker in self._workers)
+        return not self._done and not self._waiting and all(hand.task is None for hand in self._hands)
 
     def submit(self, task: Task) -> None:
         """Has a task trained as soon as a worker is free."""
@@ -152,51 +99,58 @@ class Workforce:
 
     def close(self) -> None:
         """Ends all workers; what they have in hand is saved."""
-        for worker in self._workers:
-            worker.hang_up()
+        for hand in self._hands:
+            hand.worker.hang_up()
         deadline = time.monotonic() + TO_END_SECONDS
-        for worker in self._workers:
-            worker.wait(deadline - time.monotonic())
-        self._workers.clear()
+        for hand in self._hands:
+            hand.worker.wait(deadline - time.monotonic())
+        self._hands.clear()
         self._selector.close()
 
     def _hand_out(self) -> None:
         while self._waiting:
-            free = next((worker for worker in self._workers if worker.task is None), None)
-            if free is None and len(self._workers) >= self.count:
-                return
-            free = free or self._start()
+            free = next((hand for hand in self._hands if hand.is_free), None)
+            if free is None:
+                coming = sum(not hand.worker.is_ready for hand in self._hands)
+                if len(self._hands) >= self.count or coming >= len(self._waiting):
+                    return
+                self._start()
+                continue
             free.task = self._waiting.popleft()
-            if not free.say(free.task.plain()):
+            if not free.worker.say(free.task.plain()):
                 self._lose(free)
 
-    def _start(self) -> Worker:
-        worker = Worker.start(self.children, self.folder / "workers.log")
-        self._workers.append(worker)
-        self._selector.register(worker.output, selectors.EVENT_READ, worker)
-        return worker
+    def _start(self) -> None:
+        hand = Hand(self.start(self.folder))
+        self._hands.append(hand)
+        self._selector.register(hand.worker, selectors.EVENT_READ, hand)
 
-    def _listen(self, worker: Worker) -> None:
-        answers = worker.answers()
+    def _listen(self, hand: Hand) -> None:
+        answers = hand.worker.answers()
         if answers is None:
-            self._lose(worker)
-            self._hand_out()
-            return
-        for answer in answers:
-            assert worker.task is not None
+            self._lose(hand)
+        for answer in answers or ():
+            task = hand.task
+            assert task is not None
+            if "epoch" in answer:
+                hand.worker.say({"go_on": self.on_epoch(task.key, answer["epoch"], answer["metrics"])})
+                continue
+            hand.task = None
             if "outcome" in answer:
-                worker.task = None
                 self._done.append(Outcome.of(answer["outcome"]))
-                self._hand_out()
             else:
-                worker.say({"go_on": self.on_epoch(worker.task.key, answer["epoch"], answer["metrics"])})
+                self._done.append(self._given_up(task, answer["failed"]))
+        self._hand_out()
 
-    def _lose(self, worker: Worker) -> None:
+    def _lose(self, hand: Hand) -> None:
         """A worker has gone: another one takes its task up where it was, unless that is what ends them."""
-        self._selector.unregister(worker.output)
-        self._workers.remove(worker)
-        worker.hang_up()
-        how, task = worker.wait(TO_END_SECONDS), worker.task
+        self._selector.unregister(hand.worker)
+        self._hands.remove(hand)
+        hand.worker.hang_up()
+        how, task = hand.worker.wait(TO_END_SECONDS), hand.task
+        self._starts_lost = 0 if hand.worker.is_ready else self._starts_lost + 1
+        if self._starts_lost == MOST_LOSSES:
+            raise UserError(f"No worker can be started: the last one {how}.", exit_code=RUN_FAILED)
         if task is None:
             return
         known = Outcome.read(self.children / task.key)
@@ -206,10 +160,10 @@ class Workforce:
         elif self._losses[task.key] < MOST_LOSSES:
             self._waiting.appendleft(task)
         else:
-            self._done.append(self._given_up(task, how))
+            self._done.append(self._given_up(task, f"Its process {how} {MOST_LOSSES} times"))
 
-    def _given_up(self, task: Task, how: str) -> Outcome:
-        """The outcome of a task that no worker survives, recorded with the last words of the last one."""
+    def _given_up(self, task: Task, why: str) -> Outcome:
+        """The outcome of a task that no worker survives or can do, recorded with the last words of the last one."""
         from runners.tracking.spool import Spool
 
         folder = self.children / task.key
@@ -217,7 +171,7 @@ class Workforce:
         log = folder / "log"
         said = log.read_text(encoding="utf-8", errors="replace").strip() if log.is_file() else ""
         last = said.rpartition("\n")[2]
-        reason = f"Its process {how} {MOST_LOSSES} times{': ' + last if last else '.'}"
+        reason = f"{why}{': ' + last if last else '.'}"
         spool = Spool.at(folder)
         spool.start(task.experiment, name=task.name, params={}, tags=task.tags)
         if said:

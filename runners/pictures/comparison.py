@@ -19,6 +19,7 @@ from runners.pictures.canvas import BLUE, GREY, VERMILION, add_axes, new_figure,
 _MOST = 30  # architectures; more would not be read
 _MOST_NAMED = 12  # on a front
 _LONGEST_NAME = 32  # letters that fit beside a panel
+_STEP = 4.2  # inches from panel to panel
 _LETTER = 0.085  # inches that a letter takes
 
 
@@ -26,7 +27,7 @@ def intervals(report: Report, path: Path) -> Path:
     """A line for each architecture, the best at the top: a dot for each seed, the mean, and its interval."""
     rows = report.comparison.rows[:_MOST]
     names = [_short(row.name) for row in rows]
-    left, high = 0.35 + _LETTER * max(map(len, names)), max(1.2, 0.42 * len(rows))
+    left, high = 0.35 + _LETTER * max(map(len, names)), min(max(1.2, 0.42 * len(rows)), 11.0)
     figure = new_figure(left + 6.0, high + 1.2)
     axes = add_axes(figure, left, 0.6, width=5.6, height=high)
     for place, row in enumerate(rows):
@@ -50,9 +51,9 @@ def intervals(report: Report, path: Path) -> Path:
 def pareto(report: Report, path: Path) -> Path:
     """A panel for each cost that is known: quality against it, with the front that nothing beats in both."""
     costs = [cost for cost in COSTS if any(known.costs()[cost] for known in report.architectures.values())]
-    figure = new_figure(max(1, len(costs)) * 4.3 + 0.5, 4.35)
+    figure = new_figure(max(1, len(costs)) * _STEP + 0.5, 4.35)
     for index, cost in enumerate(costs):
-        axes = add_axes(figure, index * 4.3 + 0.95, 0.6, width=3.5, height=3.05)
+        axes = add_axes(figure, index * _STEP + 0.95, 0.6, width=3.5, height=3.05)
         _draw_front(axes, report, cost)
     if costs:
         handles = [
@@ -99,6 +100,7 @@ def _draw_front(axes: Axes, report: Report, cost: str) -> None:
 def _name(axes: Axes, points: Sequence[tuple[float, float, str]], *, above: bool) -> None:
     """Names on the side of a front where nothing can stand: left of it and better; none over another."""
     axes.margins(0.08)
+    axes.autoscale_view()  # else it comes only when the figure is drawn
     low, high = axes.transData.inverted().transform(axes.transAxes.transform([(-0.3, -0.07), (1.02, 1.07)]))
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     taken: list[Bbox] = []

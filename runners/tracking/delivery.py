@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from mlflow import MlflowClient
-from mlflow.entities import (
-    Dataset,
-    DatasetInput,
-    InputTag,
-    LoggedModel,
-    LoggedModelOutput,
-    Metric,
-    Param,
-    Run,
-    RunTag,
-)
+from mlflow.entities import LoggedModel, LoggedModelOutput, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.version import VERSION
 
 from convspec.errors import UserError
-from runners.tracking import events, flavor, limits, record, store
+from runners.tracking import entities, events, flavor, limits, notes, record, store, view
 from runners.tracking.events import Event
 
 _KEY_TAG = "convspec.spool"
@@ -55,6 +44,9 @@ class Delivery:
             "owner": self._take_over,
             "start": self._start,
             "tags": lambda event: self._set_tags(event["tags"]),
+            "datasets": self._keep_datasets,
+            "note": self._set_note,
+            "view": self._keep_view,
             "artifact": self._keep_artifact,
             "model": self._keep_model,
             "end": self._end,
@@ -63,7 +55,7 @@ class Delivery:
         offset = self._record.sent
         for event, behind in spooled:
             if event["event"] == "metrics":
-                figures += _metrics(event)
+                figures += entities.metrics(event)
             else:
                 self._flush(figures, offset)
                 handlers[event["event"]](event)
@@ -108,7 +100,7 @@ class Delivery:
             self._record.save(self._folder)
         params = [Param(key, value) for key, value in event["params"].items()]
         self._client.log_batch(self._record.run_id, params=params)
-        self._client.log_inputs(self._record.run_id, datasets=[_dataset(d) for d in event["datasets"]])
+        self._keep_datasets(event)
 
     def _run_of(self, event: Event) -> Run:
         """The run of a start event; an earlier sender may have made it and died before it could note so."""
@@ -117,7 +109,7 @@ class Delivery:
             found = self._client.search_runs([experiment_id], f"tags.`{_KEY_TAG}` = '{event['key']}'")
             if found:
                 return found[0]
-        note = {"mlflow.note.content": event["description"]} if event["description"] else {}
+        note = {notes.TAG: event["description"]} if event["description"] else {}
         tags = event["tags"] | limits.tags(note) | self._owner_tags() | {_KEY_TAG: event["key"], **self._tags}
         return self._client.create_run(experiment_id, start_time=event["time_ms"], run_name=event["name"], tags=tags)
 
@@ -133,10 +125,17 @@ class Delivery:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             found = self._client.get_experiment_by_name(name)  # another run made it in between
+        address = store.redacted(self._record.tracking_uri)
         if found.lifecycle_stage != "active":
             raise UserError(
-                f"The experiment {name} is deleted in {store.redacted(self._record.tracking_uri)}.",
+                f"The experiment {name} is deleted in {address}.",
                 hint=f"Restore it with: mlflow experiments restore -x {found.experiment_id}",
+            )
+        by_server = found.artifact_location.startswith("mlflow-artifacts:")
+        if by_server and not self._record.tracking_uri.startswith("http"):
+            raise UserError(
+                f"The experiment {name} keeps its files with MLflow's server, which {address} is not.",
+                hint="Give the server's address with --tracking-uri, or the experiment another name.",
             )
         return str(found.experiment_id)
 
@@ -146,6 +145,24 @@ class Delivery:
 
     def _set_tags(self, tags: Mapping[str, str]) -> None:
         self._client.log_batch(self._record.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
+    def _keep_datasets(self, event: Event) -> None:
+        self._client.log_inputs(self._record.run_id, datasets=[entities.dataset(each) for each in event["datasets"]])
+
+    def _set_note(self, event: Event) -> None:
+        """The text on the run's page, with the ids that nobody knew when it was written."""
+        known = {notes.RUN: self._record.run_id, notes.EXPERIMENT: self._record.experiment_id}
+        self._set_tags(limits.tags({notes.TAG: notes.filled(event["text"], known)}))
+
+    def _keep_view(self, event: Event) -> None:
+        shown = view.View.of(event["view"])
+        key, value = view.tag_of(shown, self._record.run_id, event["time_ms"])
+        try:
+            self._client.set_experiment_tag(self._record.experiment_id, key, value)
+        except MlflowException as error:
+            if error.error_code not in ("PERMISSION_DENIED", "INVALID_PARAMETER_VALUE"):
+                raise
+            _log.warning("the view of the runs is not kept: %s", store.first_line(error))
 
     def _keep_artifact(self, event: Event) -> None:
         path = self._folder / event["file"]
@@ -163,7 +180,7 @@ class Delivery:
         outputs = self._client.get_run(run_id).outputs
         if outputs is None or model.model_id not in {output.model_id for output in outputs.model_outputs}:
             self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=event["step"])])
-        self._client.log_batch(run_id, metrics=_metrics(event, model_id=model.model_id))
+        self._client.log_batch(run_id, metrics=entities.metrics(event, model_id=model.model_id))
 
     def _model_named(self, name: str) -> LoggedModel:
         """The run's model of that name; an earlier sender may have made it."""
@@ -184,23 +201,3 @@ class Delivery:
         self._client.set_terminated(self._record.run_id, status, end_time=end_ms)
         self._record.status = status
         self._record.save(self._folder)
-
-
-def _metrics(event: Event, model_id: str | None = None) -> list[Metric]:
-    times = event.get("times", {})
-    return [
-        Metric(key, value, times.get(key, event["time_ms"]), event["step"], model_id=model_id)
-        for key, value in event["values"].items()
-    ]
-
-
-def _dataset(identity: Event) -> DatasetInput:
-    dataset = Dataset(
-        name=identity["name"],
-        digest=identity["digest"],
-        source_type=identity["source_type"],
-        source=json.dumps({"uri": identity["source"]}),
-        schema=json.dumps(identity["schema"]),
-        profile=json.dumps(identity["profile"]),
-    )
-    return DatasetInput(dataset, [InputTag("mlflow.data.context", identity["context"])])

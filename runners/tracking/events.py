@@ -59,6 +59,11 @@ def whole_size(folder: Path) -> int:
         return file.read().rfind(b"\n") + 1
 
 
+def datasets_of(folder: Path) -> list[Event]:
+    """The data that the run of a spool said to have read, as its start has them."""
+    return next((event["datasets"] for event, _ in read(folder) if event["event"] == "start"), [])
+
+
 def owner_of(folder: Path) -> Owner | None:
     """The process that trains, or last trained, the run of a spool."""
     owners = [event for event, _ in read(folder) if event["event"] == "owner"]

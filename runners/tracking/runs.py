@@ -1,12 +1,11 @@
-"""Reading runs back: finding one by its id, listing the latest, fetching its files and its model."""
+"""Reading runs back: finding one by its id and those below it, fetching its files and its model."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -20,22 +19,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 _ID = re.compile(r"[0-9a-f]{1,32}")
+FAMILIES = ("comparison", "search")
+KIND, PARENT = "convspec.kind", "mlflow.parentRunId"
 _NEAR = 200  # how many of the latest runs are looked through for what may have been meant
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """One run in a list: `started` in local time; `seconds`, and `accuracy` or `error` on the test examples, once there are
-    any."""
-
-    run_id: str
-    experiment: str
-    name: str
-    status: str
-    started: str
-    seconds: float | None
-    accuracy: float | None
-    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +34,11 @@ class RecordedRun:
     status: str
     tags: dict[str, str]
     metrics: dict[str, float]
+
+    @property
+    def is_family(self) -> bool:
+        """Whether it stands for the runs below it: a comparison or a search."""
+        return self.tags.get(KIND) in FAMILIES
 
 
 def store_exists(tracking_uri: str | None, home: Path) -> bool:
@@ -68,10 +59,31 @@ def open_store(tracking_uri: str | None, home: Path) -> MlflowClient:
     return client
 
 
-def list_runs(client: MlflowClient, most: int = 50) -> list[RunSummary]:
-    """The latest runs of all experiments, newest first."""
-    names = _experiments(client)
-    return [_summary(run, names) for run in _latest(client, list(names), most)]
+def families(client: MlflowClient, experiment_id: str, most: int) -> list[RecordedRun]:
+    """The latest comparisons and searches of an experiment, newest first."""
+    order, latest = ["attributes.start_time DESC"], []
+    for kind in FAMILIES:
+        latest += client.search_runs([experiment_id], f"tags.`{KIND}` = '{kind}'", order_by=order, max_results=most)
+    latest.sort(key=lambda run: -run.info.start_time)
+    return [_recorded(run) for run in latest[:most]]
+
+
+def children(client: MlflowClient, parent: RecordedRun, *, most: int, best_first: str, rises: bool) -> list[str]:
+    """The ids of the runs below a run, by a metric if one is given."""
+    order = [f"metrics.`{best_first}` {'DESC' if rises else 'ASC'}"] if best_first else []
+    below = f"tags.`{PARENT}` = '{parent.run_id}'"
+    found = client.search_runs([parent.experiment_id], below, order_by=order, max_results=most)
+    return [run.info.run_id for run in found]
+
+
+def below(client: MlflowClient, parent: Run) -> Iterator[Run]:
+    """The runs below a run, in the order in which they began."""
+    where, order = f"tags.`{PARENT}` = '{parent.info.run_id}'", ["attributes.start_time ASC"]
+    token: str | None = None
+    while token is None or token:
+        page = client.search_runs([parent.info.experiment_id], where, order_by=order, page_token=token)
+        yield from page
+        token = page.token or ""
 
 
 def find_run(client: MlflowClient, run_id: str) -> RecordedRun:
@@ -114,7 +126,7 @@ def model_folder(client: MlflowClient, run_id: str, into: Path) -> Path:
 
 
 def _find(client: MlflowClient, run_id: str) -> Run:
-    names = _experiments(client)
+    names = experiments(client)
     found: Sequence[Run] = ()
     if _ID.fullmatch(run_id):
         found = client.search_runs(list(names), f"attributes.run_id LIKE '{run_id}%'", max_results=4)
@@ -142,7 +154,8 @@ def _local(location: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
 
 
-def _experiments(client: MlflowClient) -> dict[str, str]:
+def experiments(client: MlflowClient) -> dict[str, str]:
+    """The names of all experiments by their ids."""
     names: dict[str, str] = {}
     token: str | None = None
     while token is None or token:
@@ -155,20 +168,6 @@ def _experiments(client: MlflowClient) -> dict[str, str]:
 def _latest(client: MlflowClient, experiment_ids: list[str], limit: int) -> Sequence[Run]:
     order = ["attributes.start_time DESC"]
     return client.search_runs(experiment_ids, order_by=order, max_results=limit) if experiment_ids else ()
-
-
-def _summary(run: Run, names: dict[str, str]) -> RunSummary:
-    info = run.info
-    return RunSummary(
-        run_id=info.run_id,
-        experiment=names[info.experiment_id],
-        name=info.run_name or "",
-        status=info.status,
-        started=datetime.fromtimestamp(info.start_time / 1000).strftime("%Y-%m-%d %H:%M"),
-        seconds=None if info.end_time is None else (info.end_time - info.start_time) / 1000,
-        accuracy=run.data.metrics.get("accuracy/test"),
-        error=run.data.metrics.get("error/test"),
-    )
 
 
 def _recorded(run: Run) -> RecordedRun:

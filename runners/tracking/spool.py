@@ -9,7 +9,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 from convspec.errors import RUN_FAILED, UserError
 from runners.tracking import events, limits
 from runners.tracking.owner import Owner
+from runners.tracking.view import View
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -127,6 +128,18 @@ class Spool:
     def tags(self, values: Mapping[str, object]) -> None:
         """Set tags of the run."""
         self._append("tags", tags=limits.tags(values))
+
+    def datasets(self, identities: Iterable[Mapping[str, Any]]) -> None:
+        """Say which data the run read, as `DatasetIdentity.event` or the start of another run has it."""
+        self._append("datasets", datasets=list(identities))
+
+    def note(self, text: str) -> None:
+        """Set the text that the run's page shows, in Markdown, with the marks of `notes` for ids that are not known yet."""
+        self._append("note", text=text)
+
+    def view(self, view: View) -> None:
+        """Keep how MLflow's pages are to show the runs below this one."""
+        self._append("view", view=asdict(view))
 
     def artifact(self, path: Path, folder: str = "") -> None:
         """Keep a copy of a file, to be stored in `folder` of the run's artifacts."""

@@ -40,7 +40,8 @@ class UnknownTablesError(Exception):
 
 @dataclass
 class Found:
-    """A run with its tags, the last of every figure, and those parameters that not all runs found with it share."""
+    """A run with the last of every figure, the tags that a comparison asks for, and those parameters that not all runs found with
+    it share."""
 
     run_id: str
     name: str
@@ -78,7 +79,10 @@ def select(ask: Query, by: By, value: str) -> list[Found]:
     return sorted(found.values(), key=lambda run: (run.started_ms, run.run_id))
 
 
-_TAGS = "(x.key = 'mlflow.parentRunId' OR x.key LIKE 'convspec.%') AND x.key <> 'convspec.environment'"
+_KEYS = ["mlflow.parentRunId"] + [
+    f"convspec.{key}" for key in ("architecture", "seed", "kind", "parameters", "multiply_adds", "reason")
+]
+_TAGS = "x.key IN ({})".format(", ".join(f"'{key}'" for key in _KEYS))
 
 
 def _differing(chosen: str) -> str:

@@ -6,13 +6,16 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from runners.tracking import database
+from runners.tracking import database, view
 from runners.tracking.store import SETTINGS
+
+_TRAINING: Mapping[str, str] = {"workflowType": "machine_learning"}
+"""Without it a browser that is new to MLflow shows the part of its pages that is about language models."""
 
 
 def is_free(host: str, port: int) -> bool:
@@ -45,18 +48,36 @@ def ui_command(uri: str, host: str = "127.0.0.1", port: int = 5000) -> tuple[lis
     return command, environment
 
 
-def run_link(base: str, experiment_id: str, run_id: str) -> str:
-    """The page of one run."""
-    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+def run_link(base: str, experiment_id: str, run_id: str, *, page: str = "") -> str:
+    """The page of one run, or one of the pages below it, such as `model-metrics` or `artifacts/FILE`."""
+    below = f"/{quote(page)}" if page else ""
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}{below}?{urlencode(_TRAINING)}"
 
 
 def experiment_link(base: str, experiment_id: str) -> str:
     """The runs of an experiment as a table, in the part of the UI that is for training."""
-    query = urlencode({"workflowType": "machine_learning"})
-    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"
+    return _runs(base, experiment_id, {})
+
+
+def runs_link(base: str, experiment_id: str, parent_id: str, *, best_first: str = "", rises: bool = True) -> str:
+    """The runs below a run as a table, in the order of the metric `best_first`, the largest first where it `rises`."""
+    asked = {"searchFilter": f"tags.`mlflow.parentRunId` = '{parent_id}'", "compareRunsMode": "TABLE"}
+    if best_first:
+        asked |= {"orderByKey": f"metrics.`{best_first}`", "orderByAsc": str(not rises).lower()}
+    return _runs(base, experiment_id, asked)
+
+
+def view_link(base: str, experiment_id: str, parent_id: str, *, mode: str = "CHART") -> str:
+    """The runs below a run as its view shows them; anything else in the link would take the place of what that says."""
+    return _runs(base, experiment_id, {"compareRunsMode": mode, "viewStateShareKey": view.key_of(parent_id)})
 
 
 def compare_link(base: str, experiment_ids: Sequence[str], run_ids: Sequence[str]) -> str:
     """Several runs side by side."""
     runs, experiments = (quote(json.dumps(list(ids))) for ids in (run_ids, experiment_ids))
-    return f"{base.rstrip('/')}/#/compare-runs?runs={runs}&experiments={experiments}"
+    return f"{base.rstrip('/')}/#/compare-runs?runs={runs}&experiments={experiments}&{urlencode(_TRAINING)}"
+
+
+def _runs(base: str, experiment_id: str, asked: Mapping[str, str]) -> str:
+    query = urlencode({**_TRAINING, **asked}, quote_via=quote, safe="{}")  # the marks of `notes` stay as they are
+    return f"{base.rstrip('/')}/#/experiments/{experiment_id}/runs?{query}"

@@ -114,6 +114,8 @@ POOLINGS += [
         ("3: padded to the same size", 2, 1, "same", "keep", (1, 2, 3, 3)),
         ("3: wider than the volume", (5, 2, 4), (5, 2, 2), "valid", "keep", (2, 3, 3, 5)),
         ("3: padded, wider than the volume", 3, 2, (1, 1, 0), "drop", (2, 1, 2, 4)),
+        ("3: wider than the volume", (3, 2, 4), (2, 2, 4), "valid", "keep", (2, 2, 3, 3)),
+        ("3: padded wider than the volume", 4, 3, 1, "keep", (2, 2, 5, 1)),
     ]
 ]
 OTHERS: list[Case] = [

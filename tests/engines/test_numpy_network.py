@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from convspec.costs import CrossEntropy, Squared
+from convspec.data import Description
 from convspec.errors import UserError
 from convspec.layers import (
     BatchNormalization,
@@ -29,12 +30,13 @@ from convspec.layers import (
     Tanh,
 )
 from convspec.layers.layer import Parameter
+from convspec.plan import plan
 from runners.engines.engine import EngineNetwork
 from runners.engines.initial import initial_weights
 from runners.engines.numpy import network as engine
 from runners.engines.numpy.chain import Chain, relu_after_maximum
 from runners.engines.numpy.layer import Link, Site, named_parameters, operation
-from runners.engines.numpy.network import Network, chunks
+from runners.engines.numpy.network import Network, chunk_limit, chunks
 from runners.randomness import stream
 from runners.training.costs import cost_function
 
@@ -235,6 +237,14 @@ def test_an_error_in_a_thread_reaches_the_caller(network: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("features", "side", "limit"), [(16, 8, 128), (16, 16, 128), (16, 28, 32), (32, 32, 32), (64, 32, 16)]
+)
+def test_wide_layers_are_computed_for_fewer_examples_at_a_time(features: int, side: int, limit: int) -> None:
+    layers: list[Layer] = [Convolution(features=features, size=3, padding="same"), full()]
+    assert chunk_limit(plan(layers, Description((1, side, side), ("a", "b", "c")))) == limit
+
+
+@pytest.mark.parametrize(
     ("n", "limit", "sizes"), [(32, 32, [32]), (33, 32, [16, 17]), (100, 32, [25] * 4), (5, 16, [5])]
 )
 def test_a_batch_is_cut_as_evenly_as_it_goes(n: int, limit: int, sizes: list[int]) -> None:
@@ -375,7 +385,7 @@ class TestDropout:
 
     def test_follows_from_what_is_drawn_for_layer_and_chunk(self, network: Any) -> None:
         net = network([Dropout(rate=0.5, name="first"), full(4), Dropout(rate=0.5, name="second"), full()])
-        pictures, truth = examples(70)
+        pictures, truth = examples(140)
         asked = []
 
         def asking(layer: str, chunk: int) -> np.random.Generator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
@@ -12,6 +13,7 @@ from convspec.data import Description
 from convspec.layers import Convolution, FullyConnected, Layer, Pooling, Residual
 from convspec.plan import PlanError, plan
 from tests.engines.random_networks import CLASSES, RandomNetwork, networks
+from tests.engines.test_torch_agreement import assert_close, both, cross_entropy, draw, examples
 
 if find_spec("torch"):
     from tests.engines.meta import Rejected, shapes_of
@@ -60,6 +62,27 @@ def test_a_random_network_is_planned_as_pytorch_has_it(network: RandomNetwork) -
 @given(networks())
 def test_many_random_networks_are_planned_as_pytorch_has_them(network: RandomNetwork) -> None:
     check(network)
+
+
+@settings(often, max_examples=60)
+@given(networks())
+def test_both_engines_compute_what_is_planned(network: RandomNetwork) -> None:
+    votes = tuple(f"class {index}" for index in range(CLASSES))
+    try:
+        made = plan(network.layers, Description(network.shape, votes, may_be_words=True))
+    except PlanError:
+        return
+    x, truth = examples(made, 2, np.float64)
+    told = []
+    for net in both(made, np.float64):
+        outputs = net.trace(x)
+        assert [outputs[one.name].shape[1:] for one in made.every_layer] == [
+            one.output_shape for one in made.every_layer
+        ]
+        net.values[:] = net.gradient(x, truth, cross_entropy, draw=draw).gradient
+        told.append((outputs, net.weights))
+    assert_close(told[0][0], told[1][0], 1e-8)
+    assert_close(told[0][1], told[1][1], 1e-6)
 
 
 VOTES = FullyConnected(neurons=CLASSES)

@@ -161,6 +161,18 @@ def test_outputs_and_votes_are_those_of_the_numpy_engine(
     assert_close({"votes": ours.votes(x)}, {"votes": theirs.votes(x)}, bound)
 
 
+@pytest.mark.parametrize("shape", [(3, 5, 4), (1, 5, 6), (2, 3, 4, 2)], ids=str)
+def test_normalized_data_have_a_way_back(planned: Any, shape: Shape) -> None:
+    """No gradient of the data is wanted, and PyTorch's own group_norm crashes there."""
+    plan = planned([GroupNormalization(groups=1), FullyConnected(neurons=3)], shape)
+    x, truth = examples(plan, 4, np.float64)
+    told = []
+    for net in both(plan, np.float64):
+        net.values[:] = net.gradient(x, truth, cross_entropy, draw=draw).gradient
+        told.append(net.weights)
+    assert_close(told[0], told[1], 1e-9)
+
+
 @over(ALL)
 def test_weights_move_between_the_engines_to_the_bit(planned: Any, layer: Layer, shape: Shape) -> None:
     layers, pictures = around(layer, shape)

@@ -214,7 +214,7 @@ def test_a_dry_run_of_a_comparison_measures_its_architectures(convspec: CommandL
 
 def test_a_dry_run_of_one_pipeline_is_refused(convspec: CommandLine) -> None:
     done = convspec("run", "digits", "--dry-run")
-    assert (done.code, "--dry-run is for a file that holds several pipelines, or a search." in done.err) == (2, True)
+    assert (done.code, "--dry-run is for a file with several pipelines or a search" in done.err) == (2, True)
 
 
 def test_the_shipped_search_is_right(convspec: CommandLine) -> None:

@@ -173,6 +173,19 @@ def test_a_file_that_was_removed_does_not_hold_up_the_rest(
     assert client.get_run(deliver(spool.folder).run_id).info.status == "FINISHED"
 
 
+def test_an_experiment_whose_files_a_server_keeps_is_not_reached_past_the_server(
+    client: MlflowClient, uri: str, spool: Spool, start: Start, deliver: Deliver
+) -> None:
+    client.create_experiment("digits", artifact_location="mlflow-artifacts:/1")
+    start()
+    with pytest.raises(UserError) as caught:
+        deliver(spool.folder)
+    assert str(caught.value) == (
+        f"The experiment digits keeps its files with MLflow's server, which {uri} is not. "
+        "Give the server's address with --tracking-uri, or the experiment another name."
+    )
+
+
 def test_a_deleted_experiment_is_one_message(
     client: MlflowClient, spool: Spool, start: Start, deliver: Deliver
 ) -> None:

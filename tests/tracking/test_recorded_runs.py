@@ -11,6 +11,7 @@ import pytest
 from convspec.errors import UserError
 from runners.tracking import record, runs
 from runners.tracking.flavor import write_model
+from runners.tracking.listing import list_runs
 from runners.tracking.spool import Spool
 
 if TYPE_CHECKING:
@@ -74,14 +75,40 @@ def test_an_ambiguous_start_names_the_runs(client: MlflowClient) -> None:
 def test_runs_are_listed_newest_first_with_what_tells_them_apart(client: MlflowClient, run_id: str) -> None:
     experiment = client.create_experiment("later")
     later = client.create_run(experiment, run_name="second", start_time=4_000_000_000_000).info.run_id
-    first, second = runs.list_runs(client)
+    first, second = list_runs(client)
     assert (first.run_id, first.experiment, first.status, first.seconds, first.accuracy) == (
         later, "later", "RUNNING", None, None,
     )  # fmt: skip
     assert (second.run_id, second.experiment, second.name, second.accuracy) == (run_id, "digits", "digits seed 7", 0.97)
     assert second.seconds is not None
     assert 0 <= second.seconds < 10
-    assert runs.list_runs(client, 1) == [first]
+    assert list_runs(client, 1) == [first]
+
+
+def test_a_family_is_one_line_with_the_number_of_its_runs(client: MlflowClient, run_id: str) -> None:
+    experiment = client.create_experiment("compared")
+    kinds = {
+        "counted": {"convspec.kind": "comparison", "convspec.runs": "12"},
+        "under way": {"convspec.kind": "search"},
+    }
+    ids = {
+        name: client.create_run(experiment, run_name=name, start_time=4_000_000_000_000 + number, tags=tags).info.run_id
+        for number, (name, tags) in enumerate(kinds.items())
+    }
+    client.log_metric(ids["counted"], "best/accuracy/test", 0.8)
+    for number, parent in enumerate([ids["under way"], ids["under way"], ids["counted"]]):
+        below = {"mlflow.parentRunId": parent, "convspec.kind": "trial"}
+        client.create_run(experiment, run_name=f"trial {number}", start_time=4_000_000_001_000 + number, tags=below)
+    listed = list_runs(client)
+    assert [(run.name, run.kind, run.runs, run.accuracy) for run in listed] == [
+        ("under way", "search", 2, None), ("counted", "comparison", 12, 0.8), ("digits seed 7", "", None, 0.97),
+    ]  # fmt: skip
+    assert [run.name for run in list_runs(client, 2)] == ["under way", "counted"]
+    below = [(run.name, run.parent) for run in list_runs(client, 2, children=True)]
+    assert below == [
+        ("under way", ""), ("trial 0", ids["under way"]), ("trial 1", ids["under way"]),
+        ("counted", ""), ("trial 2", ids["counted"]),
+    ]  # fmt: skip
 
 
 def test_a_file_of_a_run_is_fetched(client: MlflowClient, run_id: str, tmp_path: Path) -> None:
@@ -123,4 +150,4 @@ def test_reading_makes_no_store(home: Path) -> None:
 
 def test_a_store_is_opened_for_reading(home: Path, client: MlflowClient, run_id: str) -> None:
     assert runs.store_exists(None, home)
-    assert [run.run_id for run in runs.list_runs(runs.open_store(None, home))] == [run_id]
+    assert [run.run_id for run in list_runs(runs.open_store(None, home))] == [run_id]

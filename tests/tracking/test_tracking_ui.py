@@ -28,11 +28,18 @@ def test_the_command_hides_the_address_and_finds_the_web_server() -> None:
 
 @pytest.mark.parametrize("base", ["http://127.0.0.1:5000", "http://127.0.0.1:5000/"], ids=["plain", "slash"])
 def test_links_lead_into_the_part_of_the_pages_that_is_for_training(base: str) -> None:
-    assert ui.run_link(base, "1", "abc") == "http://127.0.0.1:5000/#/experiments/1/runs/abc"
+    assert (
+        ui.run_link(base, "1", "abc") == "http://127.0.0.1:5000/#/experiments/1/runs/abc?workflowType=machine_learning"
+    )
     runs = "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
     assert ui.experiment_link(base, "1") == runs
     compare = "http://127.0.0.1:5000/#/compare-runs?runs=%5B%22a%22%2C%20%22b%22%5D&experiments=%5B%221%22%5D"
-    assert ui.compare_link(base, ["1"], ["a", "b"]) == compare
+    assert ui.compare_link(base, ["1"], ["a", "b"]) == f"{compare}&workflowType=machine_learning"
+    below = "searchFilter=tags.%60mlflow.parentRunId%60%20%3D%20%27abc%27&compareRunsMode=TABLE"
+    assert ui.runs_link(base, "1", "abc") == f"{runs}&{below}"
+    order = "orderByKey=metrics.%60cost%2Ftest%60&orderByAsc=true"
+    assert ui.runs_link(base, "1", "abc", best_first="cost/test", rises=False) == f"{runs}&{below}&{order}"
+    assert ui.view_link(base, "1", "abc") == f"{runs}&compareRunsMode=CHART&viewStateShareKey=convspec-abc"
 
 
 def test_a_port_in_use_is_not_free() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from convspec.layers.activations import Gelu, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Tanh
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
+from runners.engines.numpy.memory import is_dense, new_like
 
 
 class Activation(Operation):
@@ -18,9 +19,9 @@ class Activation(Operation):
 
     def __init__(self, site: Site) -> None:
         self.y = site.empty(site.output_shape) if site.training and site.output_is_overwritten else site.y
-        self.overwrites_input = self.y.flags.c_contiguous
+        self.overwrites_input = is_dense(self.y)
         self.input = self.y if self.overwrites_input else site.empty(site.input_shape)
-        self.dx = site.empty(site.input_shape) if site.training and site.wants_dx else None
+        self.dx = new_like(self.input) if site.training and site.wants_dx else None
 
     def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
         self.apply(x, self.y)
@@ -43,8 +44,8 @@ class Activation(Operation):
 class ReluOperation(Activation):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self.zeros = site.zeros(site.output_shape)  # compared with a single zero, maximum takes twice as long
-        self.positive = np.empty(self.y.shape if site.training else 0, bool)
+        self.zeros = new_like(self.y, fill=0)  # compared with a single zero, maximum takes twice as long
+        self.positive = new_like(self.y, dtype=bool) if site.training else np.empty(0, bool)
 
     def apply(self, x: Array, y: Array) -> None:
         np.maximum(x, self.zeros, out=y)
@@ -58,7 +59,7 @@ class LeakyReluOperation(Activation):
     def __init__(self, layer: LeakyRelu, site: Site) -> None:
         super().__init__(site)
         self.slope = layer.slope
-        self.factors = site.empty(site.output_shape)
+        self.factors = new_like(self.y)
 
     def apply(self, x: Array, y: Array) -> None:
         np.less(x, 0, self.factors, casting="unsafe")
@@ -99,7 +100,7 @@ class Smooth(Activation):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self.share, self.slope = (site.empty(site.output_shape) for _ in range(2))
+        self.share, self.slope = (new_like(self.y) for _ in range(2))
 
     def apply_gradient(self, dy: Array, dx: Array) -> None:
         np.multiply(dy, self.slope, dx)

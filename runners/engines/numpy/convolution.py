@@ -11,7 +11,10 @@ from convspec.layers.convolution import Convolution
 from runners.engines.engine import Array
 from runners.engines.numpy.groups import GroupedConvolution
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
-from runners.engines.numpy.patches import WIDE_COLUMNS, PatchMatrix, narrow_columns, padded, patches
+from runners.engines.numpy.memory import is_dense
+from runners.engines.numpy.patches import WIDE_COLUMNS, Block, PatchMatrix, narrow_columns, padded, patches
+from runners.engines.numpy.weight_gradient import PatchGradient, fill_gradient
+from runners.engines.numpy.winograd import WinogradConvolution, applies
 
 KEPT_BYTES = 1 << 20
 """Above this, making the matrix again for the way back takes less time than fetching that of the way forward from memory."""
@@ -36,36 +39,35 @@ class ConvolutionOperation(Operation):
         columns = narrow_columns(len(self.values), layer.features)
         self.matrix = PatchMatrix(seen, columns, constant=constant, keep=keep)
         again = site.training and not keep
-        self.blocks_again = PatchMatrix(seen, WIDE_COLUMNS, constant=constant).blocks if again else []
+        self.made_again = PatchGradient(seen, WIDE_COLUMNS, constant=constant) if again else None
         self.y = site.y
-        self.product = self.y if self.y.flags.c_contiguous else site.empty(site.output_shape)
+        self.product = self.y if is_dense(self.y) else site.empty(site.output_shape)
+        self.products = [(block, *_factor_and_product(block, self.product)) for block in self.matrix.blocks]
         self.input_gradient = _input_gradient(layer, site) if site.training and site.wants_dx else None
 
     def forward(self, x: Array, draw: DrawForLayer | None) -> tuple[Array, Backward]:
         self.take(x)
-        y = self.product.reshape(len(self.product), -1)
-        for block in self.matrix.blocks:
-            np.matmul(self.values.T, block.fill(), y[:, block.columns])
+        for block, factor, product in self.products:
+            block.fill()
+            np.matmul(self.values.T, factor, product)
         if self.divisor != 1:
-            np.divide(y, self.divisor, y)
+            np.divide(self.product, self.divisor, self.product)
         if self.product is not self.y:
             np.copyto(self.y, self.product)
         return self.y, self.backward
 
     def backward(self, dy: Array, gradient: Array | None) -> Array | None:
-        dy = np.ascontiguousarray(dy) if self.divisor == 1 else dy / self.divisor
+        dy = dy if self.divisor == 1 else dy / self.divisor
         if gradient is not None:
-            self.fill_gradient(dy.reshape(len(dy), -1), gradient.reshape(self.values.shape))
+            self.fill_gradient(dy, gradient.reshape(self.values.shape))
         return None if self.input_gradient is None else self.input_gradient(dy)
 
     def fill_gradient(self, dy: Array, gradient: Array) -> None:
-        """The gradient of the parameters, from the matrix of the way forward or from another one, block by block."""
-        if self.matrix.whole is not None:
-            np.matmul(self.matrix.whole, dy.T, gradient)
-            return
-        gradient.fill(0)
-        for block in self.blocks_again:
-            np.add(gradient, np.matmul(block.fill(), dy[:, block.columns].T), gradient)
+        """The gradient of the parameters, from the matrix of the way forward or from another one."""
+        if self.made_again is not None:
+            self.made_again.fill(np.ascontiguousarray(dy).reshape(len(dy), -1), gradient)
+        elif self.matrix.whole is not None:
+            fill_gradient(self.matrix.whole, dy, gradient)
 
 
 class Correlation:
@@ -118,6 +120,17 @@ class Scatter:
         return self.dx
 
 
+def _factor_and_product(block: Block, y: Array) -> tuple[Array, Array]:
+    """What the features are multiplied by, and where the product goes: one matrix for all columns of a block, or one for each
+    position, where y has the channels within a pixel."""
+    if y.flags.c_contiguous:
+        return block.matrix, y.reshape(len(y), -1)[:, block.columns]
+    features, n = len(y), y.shape[-1]
+    positions = slice(block.columns.start // n, block.columns.stop // n)
+    by_position = block.matrix.reshape(len(block.matrix), -1, n).swapaxes(0, 1)
+    return by_position, np.moveaxis(y, 0, -2).reshape(-1, features, n)[positions]
+
+
 def _input_gradient(layer: Convolution, site: Site) -> Correlation | Scatter:
     """The cheaper way: copying the patches of dy (with stride 1 and margins below the size), or adding up those of x."""
     rank = len(site.input_shape) - 1
@@ -129,4 +142,6 @@ def _input_gradient(layer: Convolution, site: Site) -> Correlation | Scatter:
 
 @operation.register
 def _(layer: Convolution, site: Site) -> Operation:
+    if applies(layer, site):
+        return WinogradConvolution(layer, site)
     return ConvolutionOperation(layer, site) if layer.groups == 1 else GroupedConvolution(layer, site)

@@ -16,8 +16,9 @@ from runners.engines.numpy.chain import Chain, relu_after_maximum
 from runners.engines.numpy.layer import Backward
 from runners.engines.numpy.parameters import Parameters
 
-CHUNK_BYTES = 2 << 20
-"""The output of the widest layer, for all examples that are computed together, stays below this where it can."""
+CHUNK_BYTES = {128: 2 << 20, 64: 2 << 20, 32: 4 << 20}
+"""How many examples are computed together, and below what the output of the widest layer then has to stay; otherwise 16 are.
+With fewer than 32, matrices are too narrow to be multiplied fast."""
 
 WORTH_A_THREAD = 10_000_000
 """Multiply-adds of a chunk below which threads wait for each other, at every layer, longer than they help."""
@@ -26,7 +27,7 @@ WORTH_A_THREAD = 10_000_000
 def chunk_limit(plan: Plan) -> int:
     """How many examples are computed together: enough for long inner loops, few enough for the cache and for threads."""
     widest = max(layer.activation_bytes for layer in plan.every_layer)
-    return next((n for n in (64, 32) if n * widest <= CHUNK_BYTES), 16)
+    return next((n for n, most in CHUNK_BYTES.items() if n * widest <= most), 16)
 
 
 def chunks(n: int, limit: int) -> list[slice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -43,12 +43,18 @@ class Block:
 
 
 def padded(
-    shape: Sequence[int], margins: tuple[Extents, Extents], dtype: DTypeLike, *, fill: float = 0
+    shape: Sequence[int],
+    margins: tuple[Extents, Extents],
+    dtype: DTypeLike,
+    *,
+    fill: float = 0,
+    new: Callable[..., Array] = aligned,
 ) -> tuple[Array, Array]:
-    """A picture (channels, *extents, n) with zeros around it, or another number, and the part within those margins."""
+    """A picture (channels, *extents, n) with zeros around it, or another number, and the part within those margins; in the
+    order in memory that `new` gives it."""
     channels, *extents, n = shape
     sides = list(zip(*margins, extents, strict=True))
-    outer = aligned((channels, *(before + inside + after for before, after, inside in sides), n), dtype, fill=fill)
+    outer = new((channels, *(before + inside + after for before, after, inside in sides), n), dtype, fill=fill)
     return outer, outer[(slice(None), *(slice(before, before + inside) for before, _, inside in sides))]
 
 

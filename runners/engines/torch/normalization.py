@@ -56,7 +56,15 @@ def _(layer: GroupNormalization, site: Site) -> Operation:
         # PyTorch refuses one example whose groups are of one value, and rounds what it makes of several.
         form = (-1, *[1] * (len(site.input_shape) - 1))
         return lambda x, uniform: (x - x) * scale.view(form) + shift.view(form)
-    return lambda x, uniform: functional.group_norm(x, layer.groups, scale, shift, layer.epsilon)
+
+    def normalize(x: Tensor, uniform: Uniform) -> Tensor:
+        if x.ndim > 3 and torch.is_grad_enabled() and not x.requires_grad:
+            # With channels last, PyTorch 2.13 ends the process (SIGSEGV) on the way back to data that need no gradient.
+            flat = functional.group_norm(x.flatten(2), layer.groups, scale, shift, layer.epsilon)
+            return flat.reshape(x.shape)
+        return functional.group_norm(x, layer.groups, scale, shift, layer.epsilon)
+
+    return normalize
 
 
 @operation.register

@@ -1,0 +1,122 @@
+"""The ways back of a convolution by Toom and Cook: from dy, cut into tiles, to the features and to x."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from convspec.base import Shape
+from runners.engines.engine import Array
+from runners.engines.numpy.memory import aligned
+from runners.engines.numpy.tiles import by_row, flat, most_rows, row_blocks, stacked
+from runners.engines.numpy.toom_cook import OUTPUTS, ToomCook
+
+
+class Features:
+    """The parameters: lines (channels, high, wide) by features, in that `form`, and a line for the bias below."""
+
+    def __init__(self, values: Array, form: tuple[int, int, int, int], way: ToomCook, *, has_bias: bool) -> None:
+        self.values, self.form, self.way = values.reshape(-1, form[-1]), form, way
+        self.bias = self.values[-1][:, None] if has_bias else None
+
+    def lines_of(self, array: Array) -> Array:
+        """What stands for the weights in an array like all parameters."""
+        return array[: prod(self.form[:3])]
+
+    def at_products(self) -> Array:
+        """The features at every product: (products, high * channels, features)."""
+        by_tap = self.lines_of(self.values).reshape(self.form).transpose(2, 1, 0, 3)
+        by_product = self.way.taps @ np.ascontiguousarray(by_tap).reshape(len(by_tap), -1)
+        return by_product.reshape(self.way.products, -1, self.form[-1])
+
+    def turned(self) -> Array:
+        """(products, channels, high * features), the lowest row of a feature first."""
+        channels, high, _, features = self.form
+        by_line = self.at_products().reshape(-1, high, channels, features)
+        return by_line[:, ::-1].swapaxes(1, 2).reshape(-1, channels, high * features)
+
+
+class WeightGradient:
+    """The gradient of the weights from the values of x at every product (products, rows, channels, columns) and dy (rows,
+    OUTPUTS, features, tiles, n).
+
+    The features are put beside each other first: multiplied by columns, matrices are then several times as fast.
+    """
+
+    def __init__(self, features: Features, x: Array, dy: Array) -> None:
+        self.features = features
+        (products, _, channels, columns), (_, high, _, count) = x.shape, features.form
+        blocks = row_blocks(len(dy), products * columns * count * x.itemsize)
+        most = most_rows(blocks)
+        beside = aligned((most, OUTPUTS, *dy.shape[3:], count), x.dtype)
+        multiplied = aligned((most, products, columns, count), x.dtype)
+        each = aligned((products, most, high * channels, count), x.dtype)
+        self.total = aligned((products, high * channels, count), x.dtype)
+        self.blocks = []
+        for rows in blocks:
+            here = slice(rows.stop - rows.start)
+            b, m, one = beside[here], multiplied[here], each[:, here]
+            part = dy[rows].transpose(0, 1, 3, 4, 2)
+            self.blocks.append((part, b, flat(b), flat(m), stacked(x, high)[:, rows], m.swapaxes(0, 1), one))
+
+    def fill(self, gradient: Array) -> None:
+        way, (channels, high, wide, count) = self.features.way, self.features.form
+        for index, (dy, beside, results, products, matrices, by_column, each) in enumerate(self.blocks):
+            np.copyto(beside, dy)
+            np.matmul(way.results.T, results, products)
+            np.matmul(matrices, by_column, each)
+            if index == 0:
+                np.sum(each, axis=1, out=self.total)
+            else:
+                np.add(self.total, each.sum(axis=1), self.total)
+        taps = (way.taps.T @ self.total.reshape(way.products, -1)).reshape(wide, high, channels, count)
+        np.copyto(gradient.reshape(self.features.form), taps.transpose(2, 1, 0, 3))
+
+
+class InputGradient:
+    """The gradient of x (channels, height, width, n) from dy (rows, OUTPUTS, features, tiles, n): through the products to the
+    values of each tile, and added up where tiles overlap."""
+
+    def __init__(self, features: Features, dy: Array, input_shape: Shape, *, margins: tuple[int, int]) -> None:
+        self.features = features
+        (channels, height, width), (above, left) = input_shape, margins
+        (results, _, count, tiles, n), high, products = dy.shape, features.form[1], features.way.products
+        # A row of x is seen by `high` rows of results; beyond the edge there are none.
+        multiplied = aligned((products, results + 2 * (high - 1), count, tiles * n), dy.dtype, fill=0)
+        inside = by_row(multiplied[:, high - 1 : high - 1 + results])
+        seen = stacked(multiplied, high)[:, above : above + height]
+        self.outer = aligned((channels, height, OUTPUTS * (tiles - 1) + products, n), dy.dtype, fill=0)
+        self.overlap = self.outer[:, :, OUTPUTS * tiles :]
+        self.dx = self.outer[:, :, left : left + width]
+        blocks = row_blocks(height, products * max(channels, count) * tiles * n * dy.itemsize)
+        values = aligned((most_rows(blocks), products, channels, tiles * n), dy.dtype)
+        tiled = aligned((most_rows(blocks), products, channels, tiles, n), dy.dtype)
+        last = OUTPUTS * (tiles - 1) + 1
+        self.blocks = []
+        done = 0
+        for rows in blocks:
+            here = slice(rows.stop - rows.start)
+            v, t = values[here], tiled[here]
+            # Rows of results that this block is the first to see.
+            into = slice(done, min(results, above + rows.stop))
+            done = into.stop
+            targets = [self.outer[:, rows, j : j + last : OUTPUTS] for j in range(products)]
+            shares = [t[:, j].swapaxes(0, 1) for j in range(products)]
+            self.blocks.append(
+                (flat(dy[into]), inside[into], seen[:, rows], v.swapaxes(0, 1), flat(v), flat(t), targets, shares)
+            )
+
+    def __call__(self) -> Array:
+        way, weight = self.features.way, self.features.turned()[:, None]
+        self.overlap.fill(0)
+        for dy, products, matrices, values, by_product, tiled, targets, shares in self.blocks:
+            np.matmul(way.results.T, dy, products)
+            np.matmul(weight, matrices, values)
+            np.matmul(way.values.T, by_product, tiled)
+            for j, (target, share) in enumerate(zip(targets, shares, strict=True)):
+                if j < OUTPUTS:
+                    np.copyto(target, share)
+                else:
+                    np.add(target, share, target)
+        return self.dx

@@ -1,0 +1,268 @@
+"""`convspec run --on ray`: what it refuses, and that it finds what local workers find, whatever is lost on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convspec.errors import UserError
+from runners.family import cluster
+from runners.family.cluster import Cluster
+from runners.family.request import Nodes
+from runners.tracking import events
+from tests.conftest import CommandLine
+from tests.family.conftest import COMPARISON, rows, table
+
+LONG = COMPARISON.replace("epochs: 6", "epochs: 250").replace("[1, 2, 3]", "[1, 2]")
+"""A comparison whose trainings take some seconds each, in which there is time to lose something."""
+START = "from ray.scripts.scripts import main; import sys; sys.argv[0] = 'ray'; main()"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--on", "dask"], "--on says where to train: ray, ray://auto or ray://HOST:PORT. Got 'dask'."),
+        (["--on", "ray", "--gpus", "1.5"], "a part of one GPU that several runs share. Got 1.5. Ask for 1 or 2."),
+        (["--cpus", "2"], "--cpus says what each run takes of a cluster, which --on ray asks for."),
+        (["--on", "ray", "--device", "cuda"], "--device cuda on a cluster needs --gpus"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_options_that_do_not_fit_are_refused(options: list[str], message: str, convspec: CommandLine) -> None:
+    (convspec.folder / "small.yaml").write_text(COMPARISON)
+    done = convspec("run", "small.yaml", *options)
+    assert done.code == 2
+    assert message in done.err
+    assert not (convspec.folder / ".convspec").exists()
+
+
+def test_a_single_run_is_not_for_a_cluster(convspec: CommandLine) -> None:
+    (convspec.folder / "small.yaml").write_text(COMPARISON)
+    assert "--on is for a file with several pipelines or a search" in convspec("run", "small.yaml@plain", "--on", "ray").err
+
+
+@pytest.mark.parametrize(
+    ("address", "endpoint"),
+    [("", None), ("auto", None), ("head:10001", ("head", 10001)), ("[fe80::1]:7", ("fe80::1", 7))],
+)
+def test_an_address_says_where_the_cluster_is(address: str, endpoint: tuple[str, int] | None) -> None:
+    nodes = Nodes.of(f"ray://{address}" if address else "ray", cpus=2, gpus=0.5, workers=3)
+    assert (nodes.endpoint, nodes.is_local, nodes.cpus, nodes.gpus, nodes.workers) == (endpoint, not address, 2, 0.5, 3)
+
+
+@pytest.mark.parametrize("on", ["ray://", "ray://host", "ray://host:", "ray:auto", "ray://-:x", "http://host:10001"])
+def test_what_is_no_address_is_refused(on: str) -> None:
+    with pytest.raises(UserError, match=re.escape(f"ray://HOST:PORT. Got {on!r}.")):
+        Nodes.of(on, cpus=1, gpus=0, workers=0)
+
+
+def test_without_ray_the_message_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    with pytest.raises(
+        UserError, match=re.escape("Ray is not installed. Install it with: pip install 'convspec[ray]'")
+    ):
+        Cluster(Nodes(), tmp_path).__enter__()
+
+
+@pytest.mark.ray
+def test_a_cluster_that_is_not_there_is_one_message_and_leaves_nothing_behind(convspec: CommandLine) -> None:
+    (convspec.folder / "small.yaml").write_text(COMPARISON)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    done = convspec("run", "small.yaml", "--on", f"ray://127.0.0.1:{port}")
+    assert done.code == 2
+    assert done.err.startswith(f"Error: No Ray cluster answers at 127.0.0.1:{port}: ")
+    assert done.err.count("\n") == 1
+    assert list(convspec.folder.glob(".convspec/small*")) == []
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> tuple[CommandLine, Any]:
+    """The long comparison on this machine, which nothing interrupted."""
+    convspec = CommandLine(tmp_path_factory.mktemp("alone"), environment)
+    (convspec.folder / "small.yaml").write_text(LONG)
+    done = convspec("run", "small.yaml", "--json", timeout=300)
+    assert done.code == 0, done.err
+    return convspec, done.json
+
+
+def wait_for(what: Callable[[], Any], *, seconds: float = 120) -> Any:
+    """What it gives as soon as it gives something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not come in time")
+
+
+def begun(folder: Path) -> list[Path]:
+    """The folders of trainings that have got somewhere, and are not over."""
+    found = folder.glob(".convspec/*/children/*/checkpoint.safetensors")
+    return [path.parent for path in found if not (path.parent / "result.json").exists()]
+
+
+def scratch() -> set[Path]:
+    """What clusters and nodes keep for a while."""
+    return set(Path(tempfile.gettempdir()).glob("convspec-*"))
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def trainer_of(folder: Path) -> int:
+    """The process that trains what is in a folder."""
+    return int([each["pid"] for each, _ in events.read(folder) if each["event"] == "owner"][-1])
+
+
+def session(leader: int) -> list[int]:
+    """The processes of a session."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if int(path.read_text().rpartition(")")[2].split()[3]) == leader:
+                found.append(int(path.parent.name))
+    return found
+
+
+def gateway_of(parent: int) -> int:
+    """The process in which a command speaks with Ray."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if b"runners.family.gateway" in path.read_bytes() and parent_of(int(path.parent.name)) == parent:
+                return int(path.parent.name)
+    return 0
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_cluster_finds_what_one_machine_finds(uninterrupted: tuple[CommandLine, Any], convspec: CommandLine) -> None:
+    (convspec.folder / "small.yaml").write_text(COMPARISON)
+    before = scratch()
+    done = convspec("run", "small.yaml", "--on", "ray", "--json", timeout=300)
+    assert done.code == 0, done.err
+    assert table(done.json) == table(uninterrupted[1])
+    assert rows(convspec.folder) == rows(uninterrupted[0].folder)
+    # what Ray prints is in its log: nothing but the six lines of progress reaches the terminal
+    assert [line[:4] for line in done.err.splitlines()] == [f"{number}/6 " for number in range(1, 7)]
+    assert scratch() <= before
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_more_than_any_node_has_is_refused_before_anything_starts(convspec: CommandLine) -> None:
+    (convspec.folder / "small.yaml").write_text(COMPARISON)
+    done = convspec("run", "small.yaml", "--on", "ray", "--cpus", "4096", timeout=300)
+    assert done.code == 2
+    assert done.err.startswith("Error: No node of the Ray cluster has 4096 processors, which --cpus and --gpus ask for")
+    assert list(convspec.folder.glob(".convspec/small*")) == []
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_killed_parent_leaves_no_cluster_behind_and_is_gone_on_with(
+    alone: tuple[CommandLine, Any], convspec: CommandLine
+) -> None:
+    (convspec.folder / "small.yaml").write_text(LONG)
+    running = convspec.start("run", "small.yaml", "--on", "ray", "--json")
+    wait_for(lambda: begun(convspec.folder))
+    gateway = gateway_of(running.pid)
+    assert len(session(gateway)) > 3
+    running.kill()
+    running.communicate()
+    wait_for(lambda: not session(gateway), seconds=60)
+    assert begun(convspec.folder)
+    done = convspec("run", "small.yaml", "--on", "ray", "--json", timeout=300)
+    assert done.code == 0, done.err
+    assert table(done.json) == table(alone[1])
+    assert rows(convspec.folder) == rows(alone[0].folder)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_gateway_that_is_lost_with_its_cluster_is_one_message(
+    alone: tuple[CommandLine, Any], convspec: CommandLine
+) -> None:
+    (convspec.folder / "small.yaml").write_text(LONG)
+    running = convspec.start("run", "small.yaml", "--on", "ray", "--json")
+    wait_for(lambda: begun(convspec.folder))
+    gateway = gateway_of(running.pid)
+    os.kill(gateway, signal.SIGKILL)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert "The Ray cluster on this machine was lost; everything that came from it is saved. Go on with" in said
+    assert "Traceback" not in said
+    wait_for(lambda: not session(gateway), seconds=60)
+    done = convspec("run", "small.yaml", "--json", timeout=300)  # on this machine alone
+    assert table(done.json) == table(alone[1])
+    assert rows(convspec.folder) == rows(alone[0].folder)
+
+
+@pytest.fixture
+def two_nodes(environment: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """A cluster of two nodes with one processor each, the address of its client server, and the environment that may join it."""
+    folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # the paths of sockets must be short
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        gcs, client = one.getsockname()[1], other.getsockname()[1]
+    known = environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64, "RAY_USAGE_STATS_ENABLED": "0"}
+    shared = ["start", "--block", "--num-cpus=1", "--num-gpus=0"]
+    head = [f"--port={gcs}", f"--ray-client-server-port={client}", "--include-dashboard=false", f"--temp-dir={folder}"]
+    started = []
+    try:
+        for options in (["--head", *head], [f"--address=127.0.0.1:{gcs}"]):
+            log = folder / f"node-{len(started)}.log"
+            with log.open("wb") as output:
+                command = [sys.executable, "-P", "-c", START, *shared, *options]
+                started.append(
+                    subprocess.Popen(command, env=known, stdout=output, stderr=output, start_new_session=True)
+                )
+            wait_for(lambda log=log: "Ray runtime started" in log.read_text())
+        yield f"ray://127.0.0.1:{client}", known
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            for pid in session(process.pid):
+                os.kill(pid, signal.SIGKILL)
+            process.wait()
+        subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_lost_workers_and_nodes_cost_no_bit(
+    two_nodes: tuple[str, dict[str, str]], alone: tuple[CommandLine, Any], tmp_path: Path
+) -> None:
+    address, environment = two_nodes
+    convspec = CommandLine(tmp_path, environment)
+    (tmp_path / "small.yaml").write_text(LONG)
+    running = convspec.start("run", "small.yaml", "--on", address, "--json")
+    one, other = wait_for(lambda: len(begun(tmp_path)) == 2 and begun(tmp_path))
+    actors = {parent_of(trainer_of(folder)): folder for folder in (one, other)}
+    head = min(actors, key=parent_of)  # of the two, the node that was started first
+    os.kill(head, signal.SIGKILL)
+    (second,) = actors.keys() - {head}
+    os.kill(parent_of(second), signal.SIGKILL)  # the raylet: a whole node
+    out, said = running.communicate(timeout=400)
+    assert running.returncode == 0, said
+    for folder in actors.values():
+        assert not folder.exists()  # everything has been delivered
+    assert table(CommandLine(tmp_path, environment)("run", "small.yaml", "--json").json) == table(alone[1])
+    assert rows(tmp_path) == rows(alone[0].folder)
+    assert "Traceback" not in said
+    assert out.startswith("{")
