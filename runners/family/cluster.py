@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -128,10 +130,9 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._control.close()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDING_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._kill()
+        self._kill()
 
     def start(self, folder: Path) -> ClusterWorker:
         """A worker for the family, on whichever node has room."""
@@ -169,9 +170,10 @@ class Cluster:
         return text.rpartition("\n")[2] or "Ray ended without a word."
 
     def _kill(self) -> None:
-        """Ends the process; what Ray started for it ends with it."""
+        """Ends the process, and what Ray started for it; of that, something may be left though the process itself is gone."""
         self._control.close()
-        self._process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 

@@ -226,6 +226,8 @@ def main(handle: int, folder: Path, asked: Nodes) -> None:
     finally:
         ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
+    if asked.is_local:
+        os.killpg(0, signal.SIGKILL)  # helpers of a cluster that ended while they started would stay for minutes
     os._exit(0)
 
 
