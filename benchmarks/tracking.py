@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -38,6 +40,11 @@ from runners.tracking.spool import Spool
 from runners.tracking.store import open_client
 
 ROOT = Path(__file__).resolve().parent.parent
+HEAD = (
+    "| network | epochs | store | clock without | with | more | processor without | with "
+    "| in the recording: clock | processor | delivery, ms of processor a run |\n"
+    "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+)
 CONVSPEC = [sys.executable, "-P", "-c", "from runners.cli.entry import main; main()"]
 
 
@@ -61,6 +68,7 @@ def running_store() -> Iterator[Store]:
     folder = Path(tempfile.mkdtemp(prefix="convspec-benchmark-"))
     folder.chmod(0o755)
     store = Store(folder, (free_port(), free_port()))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or the servers would outlive this process
     try:
         found = store("start")
         if "error" in found:
@@ -79,10 +87,10 @@ def free_port() -> int:
 
 
 class Stopwatch:
-    """A recording that knows how long the training thread was in it."""
+    """A recording that knows how long the training thread was in it, and how long that kept a processor busy."""
 
     def __init__(self, recording: Recording) -> None:
-        self.recording, self.seconds = recording, 0.0
+        self.recording, self.seconds, self.busy = recording, 0.0, 0.0
 
     def on_start(self, trainer: Any) -> None:
         self.recording.on_start(trainer)
@@ -91,31 +99,48 @@ class Stopwatch:
         self.recording.on_batch(progress)
 
     def on_epoch(self, epoch: Any, checkpoint: Callable[[], Any]) -> None:
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.thread_time()
         self.recording.on_epoch(epoch, checkpoint)
         self.seconds += time.perf_counter() - began
+        self.busy += time.thread_time() - busy
 
 
-def train(loaded: Loaded, uri: str | None, home: Path) -> tuple[float, float]:
-    """Seconds of a training, and how many of them were spent recording it on the training thread."""
+@dataclass(frozen=True)
+class Taken:
+    """Seconds of a training: by the clock, of processor; of those, in the recording; of processor for delivering it."""
+
+    clock: float
+    processor: float
+    recording: float = 0.0
+    recording_processor: float = 0.0
+    delivery_processor: float = 0.0
+
+
+def train(loaded: Loaded, uri: str | None, home: Path) -> Taken:
     experiment = Experiment.prepare(loaded, threads=cores())
     if uri is None:
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         experiment.train([], stop=lambda: False)
-        return time.perf_counter() - began, 0.0
+        return Taken(time.perf_counter() - began, time.process_time() - busy)
     spool = Spool.create(home, "benchmark")
+    children = _children()
     drainer = start_drainer(spool, uri)
     recording = Recording(spool, loaded, experiment.dataset, experiment.engine)
     watch = Stopwatch(recording)
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     recording.announce(threads=cores(), keep_files=True)
     experiment.train([watch], stop=lambda: False)
-    seconds = time.perf_counter() - began
+    clock, busy = time.perf_counter() - began, time.process_time() - busy
     spool.end("FINISHED")
     outcome = drainer.wait()
     drainer.close()
     assert outcome.sent, outcome.message
-    return seconds, watch.seconds
+    return Taken(clock, busy, watch.seconds, watch.busy, _children() - children)
+
+
+def _children() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def cases(folder: Path) -> dict[str, Loaded]:
@@ -125,18 +150,16 @@ def cases(folder: Path) -> dict[str, Loaded]:
     np.save(folder / "y.npy", np.arange(2500) % 10)
     files = f"images: {folder / 'x.npy'}, labels: {folder / 'y.npy'}, classes: 10"
     data = f"data={{source: arrays, {files}, split: {{validation: 0.1, test: 0.1}}}}"
-    training = "training={epochs: 12, batch: 64, optimizer: {sgd: {learning_rate: 0.001}}}"
+    training = "training={epochs: 6, batch: 64, optimizer: {sgd: {learning_rate: 0.001}}}"
     return {
-        "digits": load("digits", ("training.epochs=100", "engine=numpy")),
+        "digits": load("digits", ("training.epochs=40", "engine=numpy")),
         "lenet_5, 2,000 pictures": load("lenet_5", (data, training, "engine=numpy")),
     }
 
 
 def cost(rounds: int) -> None:
-    print(
-        "| network | epochs | store | ms an epoch without | with | more: median (lowest, highest) | | on the thread |"
-    )
-    print("|---|---:|---|---:|---:|---:|---:|---:|")
+    """Medians of as many alternating rounds, in milliseconds an epoch."""
+    print(HEAD, flush=True)
     with running_store() as store, tempfile.TemporaryDirectory() as scratch:
         uris = {"SQLite": f"sqlite:///{scratch}/mlflow.db", "server, PostgreSQL": f"http://127.0.0.1:{store.ports[0]}"}
         for name, loaded in cases(Path(scratch)).items():
@@ -144,17 +167,18 @@ def cost(rounds: int) -> None:
             train(loaded, None, Path(scratch))  # the first one finds caches cold
             for kind, uri in uris.items():
                 open_client(uri)
-                pairs = [
-                    (train(loaded, None, Path(scratch))[0], *train(loaded, uri, Path(scratch))) for _ in range(rounds)
-                ]
-                without, tracked, thread = (1000 / epochs * np.array(column) for column in zip(*pairs, strict=True))
-                more = tracked - without
-                print(
-                    f"| {name} | {epochs} | {kind} | {np.median(without):.1f} | {np.median(tracked):.1f} "
-                    f"| {np.median(more):.1f} ms ({more.min():.1f}, {more.max():.1f}) "
-                    f"| {100 * np.median(more / without):.1f} % | {np.median(thread):.2f} ms |",
-                    flush=True,
+                pairs = [(train(loaded, None, Path(scratch)), train(loaded, uri, Path(scratch))) for _ in range(rounds)]
+                bare, full = (
+                    {field: statistics.median(getattr(one, field) for one in some) for field in Taken.__annotations__}
+                    for some in zip(*pairs, strict=True)
                 )
+                more = statistics.median(tracked.clock / plain.clock - 1 for plain, tracked in pairs)
+                cells = [bare["clock"], full["clock"], bare["processor"], full["processor"]]
+                cells += [full["recording"], full["recording_processor"]]
+                first, second, *rest = (f"{1000 * seconds / epochs:.2f}" for seconds in cells)
+                delivery = f"{1000 * full['delivery_processor']:.0f}"
+                row = [name, str(epochs), kind, first, second, f"{100 * more:+.1f} %", *rest, delivery]
+                print(f"| {' | '.join(row)} |", flush=True)
 
 
 def outage(rounds: int, *, epochs: int, seconds: float) -> None:

@@ -37,6 +37,7 @@ architectures:
   flat: [{fully_connected: {neurons: 10}}]
   hidden: [{fully_connected: {neurons: 20}}, relu, {fully_connected: {neurons: 10}}]
 seeds: [1, 2]
+training: {epochs: 5, batch: 32}
 """
 WRONG = PIPELINE.replace("neurons: 10", "neurons: 9")
 SHOWN = """\
