@@ -50,7 +50,10 @@ def test_options_that_do_not_fit_are_refused(options: list[str], message: str, c
 
 def test_a_single_run_is_not_for_a_cluster(convspec: CommandLine) -> None:
     (convspec.folder / "small.yaml").write_text(COMPARISON)
-    assert "--on is for a file with several pipelines or a search" in convspec("run", "small.yaml@plain", "--on", "ray").err
+    assert (
+        "--on is for a file with several pipelines or a search"
+        in convspec("run", "small.yaml@plain", "--on", "ray").err
+    )
 
 
 @pytest.mark.parametrize(
