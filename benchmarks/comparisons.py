@@ -159,6 +159,7 @@ def main() -> None:
         "file",
         "convspec compare",
         "of it processor",
+        "times the imports",
         "MLflow's search_runs",
     )
     print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
