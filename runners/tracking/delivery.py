@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from runners.tracking import events, flavor, limits, record, store
 from runners.tracking.events import Event
 
 _KEY_TAG = "convspec.spool"
+_MOST_TRIES = 4  # training, validation and test may each meet another run's
+_TWICE = re.compile(r"UniqueViolation|UNIQUE constraint failed|Duplicate entry")
 _log = logging.getLogger(__name__)
 
 
@@ -100,7 +103,17 @@ class Delivery:
             self._record.save(self._folder)
         params = [Param(key, value) for key, value in event["params"].items()]
         self._client.log_batch(self._record.run_id, params=params)
-        self._client.log_inputs(self._record.run_id, datasets=[_dataset(d) for d in event["datasets"]])
+        self._log_datasets([_dataset(identity) for identity in event["datasets"]])
+
+    def _log_datasets(self, datasets: list[DatasetInput]) -> None:
+        """Two runs that are the first with a data set both try to enter it; the second finds it when it asks again."""
+        for left in reversed(range(_MOST_TRIES)):
+            try:
+                self._client.log_inputs(self._record.run_id, datasets=datasets)
+                return
+            except MlflowException as error:
+                if not left or not _TWICE.search(str(error)):
+                    raise
 
     def _run_of(self, event: Event) -> Run:
         """The run of a start event; an earlier sender may have made it and died before it could note so."""
