@@ -208,7 +208,8 @@ def _last_line(error: BaseException) -> str:
 
 
 def main(handle: int, folder: Path, asked: Nodes, scratch: str) -> None:
-    """Says whether there is a cluster, and serves until the parent has gone. What a cluster of this machine keeps is in `scratch`."""
+    """Says whether there is a cluster, and serves until the parent has gone. A cluster that is started here keeps its files in
+    `scratch`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=handle)
     try:
