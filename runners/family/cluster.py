@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict
@@ -106,7 +108,10 @@ class Cluster:
         if self.nodes.endpoint is not None:
             _reach(self.nodes.endpoint)
         self._control, theirs = socket.socketpair()
-        arguments = [str(theirs.fileno()), str(self.folder), json.dumps(asdict(self.nodes))]
+        # removed by the process, or by this one where that was killed; sockets in it want a short path
+        self._scratch = tempfile.mkdtemp(prefix="convspec-ray-") if self.nodes.is_local else ""
+        variables = {"TMPDIR": self._scratch} if self._scratch else {}
+        arguments = [str(theirs.fileno()), str(self.folder), json.dumps(asdict(self.nodes)), self._scratch]
         with theirs, (self.folder / LOG_FILE).open("ab") as log:
             self._process = subprocess.Popen(
                 # -P keeps modules of the folder in which the user works out of a process that must import others
@@ -115,7 +120,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 pass_fds=[theirs.fileno()],
-                env=SETTINGS | environment.for_children(),
+                env=SETTINGS | environment.for_children() | variables,
                 start_new_session=True,  # Ctrl-C at the terminal is for the parent
             )
         try:
@@ -129,10 +134,7 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._control.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(ENDING_SECONDS)
-        self._kill()
+        self._end()
 
     def start(self, folder: Path) -> ClusterWorker:
         """A worker for the family, on whichever node has room."""
@@ -162,6 +164,7 @@ class Cluster:
             raise UserError(f"The Ray cluster {self.nodes} cannot be used: {self._last_words()}")
         said = json.loads(line)
         if "refused" in said:
+            self._end()
             raise UserError(said["refused"], hint=said["hint"])
         return int(said["ready"])
 
@@ -169,12 +172,21 @@ class Cluster:
         text = (self.folder / LOG_FILE).read_text(encoding="utf-8", errors="replace").strip()
         return text.rpartition("\n")[2] or "Ray ended without a word."
 
+    def _end(self) -> None:
+        """Has trainings saved and the cluster left in peace, or ended where it was started for this."""
+        self._control.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(ENDING_SECONDS)
+        self._kill()
+
     def _kill(self) -> None:
         """Ends the process, and what Ray started for it; of that, something may be left though the process itself is gone."""
         self._control.close()
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def _require_ray() -> None:

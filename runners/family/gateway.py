@@ -1,4 +1,4 @@
-"""The process that speaks with Ray, apart from the parent: `python -m runners.family.gateway SOCKET FOLDER SETTINGS`.
+"""The process that speaks with Ray, apart from the parent: `python -m runners.family.gateway SOCKET FOLDER NODES SCRATCH`.
 
 Whatever Ray prints, and however it ends, happens here. The parent sends one socket for each worker that it wants; what is said
 over it is what a worker of the parent's own machine says and hears, while the files of trainings go into the family's folder.
@@ -14,7 +14,6 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock, Thread
@@ -208,11 +207,11 @@ def _last_line(error: BaseException) -> str:
     return str(error).strip().rpartition("\n")[2] or type(error).__name__
 
 
-def main(handle: int, folder: Path, asked: Nodes) -> None:
-    """Says whether there is a cluster, and serves until the parent has gone."""
+def main(handle: int, folder: Path, asked: Nodes, scratch: str) -> None:
+    """Says whether there is a cluster, and serves until the parent has gone. A cluster that is started here keeps its files in
+    `scratch`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=handle)
-    scratch = tempfile.mkdtemp(prefix="convspec-ray-")
     try:
         connect(asked, scratch)
         count = capacity(asked)
@@ -225,12 +224,12 @@ def main(handle: int, folder: Path, asked: Nodes) -> None:
         _log.warning("the parent has gone")
     finally:
         ray.shutdown()
-        shutil.rmtree(scratch, ignore_errors=True)
     if asked.is_local:
+        shutil.rmtree(scratch, ignore_errors=True)
         os.killpg(0, signal.SIGKILL)  # helpers of a cluster that ended while they started would stay for minutes
     os._exit(0)
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    main(int(sys.argv[1]), Path(sys.argv[2]), Nodes(**json.loads(sys.argv[3])))
+    main(int(sys.argv[1]), Path(sys.argv[2]), Nodes(**json.loads(sys.argv[3])), *sys.argv[4:])

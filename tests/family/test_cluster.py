@@ -121,8 +121,8 @@ def begun(folder: Path) -> list[Path]:
 
 
 def scratch() -> set[Path]:
-    """What clusters and nodes keep for a while."""
-    return set(Path(tempfile.gettempdir()).glob("convspec-*"))
+    """What clusters of this machine keep for a while."""
+    return set(Path(tempfile.gettempdir()).glob("convspec-ray-*"))
 
 
 def parent_of(pid: int) -> int:
@@ -171,7 +171,9 @@ def test_a_cluster_finds_what_one_machine_finds(uninterrupted: tuple[CommandLine
 @pytest.mark.slow
 def test_more_than_any_node_has_is_refused_before_anything_starts(convspec: CommandLine) -> None:
     (convspec.folder / "small.yaml").write_text(COMPARISON)
+    before = scratch()
     done = convspec("run", "small.yaml", "--on", "ray", "--cpus", "4096", timeout=300)
+    assert scratch() <= before
     assert done.code == 2
     assert done.err.startswith("Error: No node of the Ray cluster has 4096 processors, which --cpus and --gpus ask for")
     assert list(convspec.folder.glob(".convspec/small*")) == []
@@ -183,6 +185,7 @@ def test_a_killed_parent_leaves_no_cluster_behind_and_is_gone_on_with(
     alone: tuple[CommandLine, Any], convspec: CommandLine
 ) -> None:
     (convspec.folder / "small.yaml").write_text(LONG)
+    before = scratch()
     running = convspec.start("run", "small.yaml", "--on", "ray", "--json")
     wait_for(lambda: begun(convspec.folder))
     gateway = gateway_of(running.pid)
@@ -190,6 +193,7 @@ def test_a_killed_parent_leaves_no_cluster_behind_and_is_gone_on_with(
     running.kill()
     running.communicate()
     wait_for(lambda: not session(gateway), seconds=60)
+    assert scratch() <= before
     assert begun(convspec.folder)
     done = convspec("run", "small.yaml", "--on", "ray", "--json", timeout=300)
     assert done.code == 0, done.err
@@ -203,6 +207,7 @@ def test_a_gateway_that_is_lost_with_its_cluster_is_one_message(
     alone: tuple[CommandLine, Any], convspec: CommandLine
 ) -> None:
     (convspec.folder / "small.yaml").write_text(LONG)
+    before = scratch()
     running = convspec.start("run", "small.yaml", "--on", "ray", "--json")
     wait_for(lambda: begun(convspec.folder))
     gateway = gateway_of(running.pid)
@@ -211,6 +216,7 @@ def test_a_gateway_that_is_lost_with_its_cluster_is_one_message(
     assert running.returncode == 1
     assert "The Ray cluster on this machine was lost; everything that came from it is saved. Go on with" in said
     assert "Traceback" not in said
+    assert scratch() <= before
     wait_for(lambda: not session(gateway), seconds=60)
     done = convspec("run", "small.yaml", "--json", timeout=300)  # on this machine alone
     assert table(done.json) == table(alone[1])

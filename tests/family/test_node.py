@@ -80,6 +80,24 @@ def test_a_node_that_is_told_to_end_hands_out_what_it_saved(tmp_path: Path) -> N
     assert not there.scratch.exists()
 
 
+def test_a_training_that_asks_is_stopped_by_the_answer(tmp_path: Path) -> None:
+    there = Node(gpus=False)
+    there.take(task("asking", epochs=10, asks=True).plain(), {})
+    asked = []
+    while not (heard := there.hear()).gone:
+        unpack(heard.parcel, tmp_path)
+        for answer in heard.answers:
+            if "outcome" in answer:
+                there.hang_up()
+            else:
+                asked.append(answer["epoch"])
+                there.say({"go_on": answer["epoch"] < 3})
+    found = Outcome.read(tmp_path)
+    assert asked == [1, 2, 3]
+    assert found is not None
+    assert (found.status, found.epochs) == ("STOPPED", 3)
+
+
 def test_data_that_a_node_lacks_are_named(tmp_path: Path) -> None:
     images, labels = tmp_path / "images.npy", tmp_path / "labels.npy"
     np.save(images, np.zeros((40, 6, 6), np.uint8))
