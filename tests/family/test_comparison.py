@@ -141,7 +141,7 @@ def test_a_file_that_has_changed_is_refused_with_two_ways_forward(convspec: Comm
     assert "--again" in done.err
     write(convspec)
     assert convspec("run", file, "--again", "--json").code == 0
-    assert {row.status for row in rows(convspec.folder) if row.figures == 39} == {"FINISHED"}
+    assert [row.status for row in rows(convspec.folder)].count("FINISHED") == 1 + len(MEMBERS)
 
 
 def interrupt(convspec: CommandLine, file: str) -> str:
@@ -164,7 +164,8 @@ def test_ctrl_c_saves_everything_and_the_same_command_goes_on(convspec: CommandL
     assert {row.status for row in rows(convspec.folder)} <= {"KILLED", "FINISHED"}
     done = convspec("run", "small.yaml", "--json")
     assert done.code == 0
-    assert [(row.status, row.figures) for row in rows(convspec.folder) if row.weights] == [("FINISHED", 363)] * 4
+    figures = 60 * 6 + 3 + 2  # of every epoch, of the end, and of the size of the network
+    assert [(row.status, row.figures) for row in rows(convspec.folder) if row.weights] == [("FINISHED", figures)] * 4
 
 
 WRONG = {
