@@ -152,7 +152,7 @@ def cases(folder: Path) -> dict[str, Loaded]:
     data = f"data={{source: arrays, {files}, split: {{validation: 0.1, test: 0.1}}}}"
     training = "training={epochs: 6, batch: 64, optimizer: {sgd: {learning_rate: 0.001}}}"
     return {
-        "digits": load("digits", ("training.epochs=40", "engine=numpy")),
+        "digits": load("digits", ("training.epochs=30", "engine=numpy")),
         "lenet_5, 2,000 pictures": load("lenet_5", (data, training, "engine=numpy")),
     }
 

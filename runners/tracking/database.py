@@ -16,7 +16,6 @@ from pathlib import Path
 
 from convspec.errors import UserError
 
-_HEADER = b"SQLite format 3\0"
 _REVISION = re.compile(r"^revision(?:: str)? = [\"'](\w+)[\"']", re.MULTILINE)
 _FOLLOWS = re.compile(r"^down_revision(?:: [\w |]+)? = [\"'](\w+)[\"']", re.MULTILINE)
 ANOTHER = "Name another store with --tracking-uri, or move this file away."
@@ -79,15 +78,15 @@ def contents(path: Path) -> Contents:
     """
     if not path.exists() or path.stat().st_size == 0:
         return Contents()
-    with path.open("rb") as file:
-        if file.read(len(_HEADER)) != _HEADER:
-            raise UserError(f"{path} is not an SQLite database.", hint=ANOTHER)
+    # read by SQLite alone: closing a file gives up all locks of this process on it, MLflow's connections' too
     try:
         with closing(sqlite3.connect(path, timeout=20)) as database:
             return _contents(database)
     except sqlite3.OperationalError as error:
         raise StoreAwayError(f"The SQLite database {path} cannot be opened now: {error}.") from error
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            raise UserError(f"{path} is not an SQLite database.", hint=ANOTHER) from error
         raise UserError(f"The SQLite database {path} cannot be read: {error}.", hint=ANOTHER) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +18,8 @@ from runners.tracking import entities, events, flavor, limits, notes, record, st
 from runners.tracking.events import Event
 
 _KEY_TAG = "convspec.spool"
+_MOST_TRIES = 4  # training, validation and test may each meet another run's
+_TWICE = re.compile(r"UniqueViolation|UNIQUE constraint failed|Duplicate entry")
 _log = logging.getLogger(__name__)
 
 
@@ -147,7 +150,15 @@ class Delivery:
         self._client.log_batch(self._record.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
     def _keep_datasets(self, event: Event) -> None:
-        self._client.log_inputs(self._record.run_id, datasets=[entities.dataset(each) for each in event["datasets"]])
+        """Two runs that are the first with a data set both try to enter it; the second finds it when it asks again."""
+        datasets = [entities.dataset(each) for each in event["datasets"]]
+        for left in reversed(range(_MOST_TRIES)):
+            try:
+                self._client.log_inputs(self._record.run_id, datasets=datasets)
+                return
+            except MlflowException as error:
+                if not left or not _TWICE.search(str(error)):
+                    raise
 
     def _set_note(self, event: Event) -> None:
         """The text on the run's page, with the ids that nobody knew when it was written."""

@@ -22,8 +22,10 @@ LENGTH = 20_000
 
 _Chart = dict[str, Any]
 _COSTS = ("size/parameters", "time/training_seconds")
-_OTHERS = ("accuracy", "cost", "error", "r2", "size", "time")
+_OTHERS = ("accuracy", "cost", "error", "r2", "schedule", "size", "time")
 """Sections into which MLflow puts the charts that are not among ours: by what stands before the slash in a metric."""
+_UNKNOWN = {"accuracy": ("error", "r2"), "error": ("accuracy",), "r2": ("accuracy",)}
+"""Figures that are never there where another one is."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def _compressed(state: Mapping[str, Any]) -> str:
 
 
 def _state(view: View, knobs: tuple[str, ...], run_id: str) -> dict[str, Any]:
-    sections = _sections(view, knobs)
+    sections, figure = _sections(view, knobs), view.metric.partition("/")[0]
     return {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{run_id}'",
         "orderByKey": f"metrics.`{view.metric}`",
@@ -77,7 +79,7 @@ def _state(view: View, knobs: tuple[str, ...], run_id: str) -> dict[str, Any]:
         "compareRunCharts": [chart for name, charts in sections.items() for chart in _placed(name, charts)],
         "compareRunSections": [
             *(_section(name, is_open=True, columns=min(3, len(charts))) for name, charts in sections.items()),
-            *(_section(name, is_open=False, columns=3) for name in _OTHERS),
+            *(_section(name, is_open=False, columns=3) for name in _OTHERS if name not in _UNKNOWN.get(figure, ())),
         ],
         "isAccordionReordered": True,  # or sections are put into the order of the alphabet
         "runsHiddenMode": "SHOW_ALL",

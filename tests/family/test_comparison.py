@@ -37,6 +37,38 @@ def test_every_architecture_is_trained_with_every_seed_and_compared(uninterrupte
     assert children[0].inputs.dataset_inputs[0].dataset.name == "xs_and_os"
 
 
+def test_the_run_of_a_comparison_says_what_was_found_and_on_which_data(uninterrupted: tuple[CommandLine, Any]) -> None:
+    convspec, report = uninterrupted
+    client = MlflowClient(f"sqlite:///{convspec.folder}/mlflow.db")
+    run = client.get_run(report["run_id"])
+    means = {each["name"]: each["mean"] for each in report["architectures"]}
+    expected = {f"mean/accuracy/test/{name}": mean for name, mean in means.items()}
+    assert run.data.metrics == {"best/accuracy/test": max(means.values()), **expected}
+    tags = {"metric": "accuracy/test", "better": "higher", "best": report["best"], "runs": "6", "kind": "comparison"}
+    assert {name: run.data.tags[f"convspec.{name}"] for name in tags} == tags
+    note = run.data.tags["mlflow.note.content"]
+    assert all(f"| {name}&ensp; | 3&ensp; | {mean:.4f}&ensp; |" in note for name, mean in means.items())
+    assert f"get-artifact?path=pictures/intervals.png&run_uuid={report['run_id']}" in note
+    data = {each.dataset.digest for each in run.inputs.dataset_inputs}
+    below = client.search_runs([report["experiment_id"]], f"tags.`mlflow.parentRunId` = '{report['run_id']}'")
+    assert data == {each.dataset.digest for child in below for each in child.inputs.dataset_inputs}
+    assert len(data) == 3  # each seed draws letters of its own
+    assert below[0].data.metrics["size/parameters"] == float(below[0].data.tags["convspec.parameters"])
+    shown = f"mlflow.sharedViewState.convspec-{report['run_id']}"
+    assert shown in client.get_experiment(report["experiment_id"]).tags
+
+
+def test_convspec_list_shows_a_comparison_as_one_line(uninterrupted: tuple[CommandLine, Any]) -> None:
+    convspec, report = uninterrupted
+    (line,) = [line for line in convspec("list").out.splitlines() if report["run_id"] in line]
+    assert "  comparison of 6 runs  FINISHED  " in line
+    assert line.endswith(f"{report['architectures'][0]['mean']:.4f}")
+    listed = convspec("list", "--children", "--json").json["runs"]
+    assert [each["runs"] for each in listed] == [6, *[None] * 6]
+    assert sorted(each["name"] for each in listed[1:]) == MEMBERS
+    assert {each["parent"] for each in listed[1:]} == {report["run_id"]}
+
+
 def test_a_member_has_the_weights_of_the_same_pipeline_on_its_own(
     uninterrupted: tuple[CommandLine, Any], convspec: CommandLine
 ) -> None:
@@ -110,7 +142,7 @@ def test_a_file_that_has_changed_is_refused_with_two_ways_forward(convspec: Comm
     assert "--again" in done.err
     write(convspec)
     assert convspec("run", file, "--again", "--json").code == 0
-    assert {row.status for row in rows(convspec.folder) if row.figures == 39} == {"FINISHED"}
+    assert [row.status for row in rows(convspec.folder)].count("FINISHED") == 1 + len(MEMBERS)
 
 
 def interrupt(convspec: CommandLine, file: str) -> str:
@@ -133,7 +165,8 @@ def test_ctrl_c_saves_everything_and_the_same_command_goes_on(convspec: CommandL
     assert {row.status for row in rows(convspec.folder)} <= {"KILLED", "FINISHED"}
     done = convspec("run", "small.yaml", "--json")
     assert done.code == 0
-    assert [(row.status, row.figures) for row in rows(convspec.folder) if row.weights] == [("FINISHED", 363)] * 4
+    figures = 60 * 6 + 3 + 2  # of every epoch, of the end, and of the size of the network
+    assert [(row.status, row.figures) for row in rows(convspec.folder) if row.weights] == [("FINISHED", figures)] * 4
 
 
 WRONG = {

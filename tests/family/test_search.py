@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from convspec.candidates import digest_of
 from convspec.loading import load
@@ -101,6 +102,22 @@ def test_trials_stand_below_the_search(found: tuple[CommandLine, Any]) -> None:
     assert parents == [(report["run_id"],)]
     best = query(convspec.folder, "SELECT value FROM latest_metrics WHERE key = 'best/accuracy/validation'")
     assert best == [(max(trial["values"][0] for trial in report["trials"]),)]
+
+
+def test_the_run_of_a_search_says_what_was_found(found: tuple[CommandLine, Any]) -> None:
+    convspec, report = found
+    client = MlflowClient(f"sqlite:///{convspec.folder}/mlflow.db")
+    run = client.get_run(report["run_id"])
+    note = run.data.tags["mlflow.note.content"]
+    assert f"get-artifact?path=pictures/trials.png&run_uuid={report['run_id']}" in note
+    assert "| trial&ensp; |" in note
+    assert run.data.tags["convspec.best"] == f"trial {report['best'][0]}"
+    assert int(run.data.tags["convspec.runs"]) == len(report["trials"])
+    assert len(run.inputs.dataset_inputs) > 0
+    trial = report["trials"][report["best"][0]]
+    where = f"tags.`mlflow.parentRunId` = '{report['run_id']}' and tags.`convspec.trial` = '{trial['trial']}'"
+    (child,) = client.search_runs([report["experiment_id"]], where)
+    assert {path: float(child.data.params[path]) for path in trial["knobs"]} == trial["knobs"]
 
 
 def test_the_best_trial_runs_on_its_own(found: tuple[CommandLine, Any]) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
 from convspec.errors import UserError
 from runners.tracking import events, record
 from runners.tracking.flavor import write_model
 from runners.tracking.owner import Owner
 from runners.tracking.spool import DatasetIdentity, Spool
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 Start = Callable[..., None]
 Deliver = Callable[..., record.Record]
@@ -184,6 +183,29 @@ def test_an_experiment_whose_files_a_server_keeps_is_not_reached_past_the_server
         f"The experiment digits keeps its files with MLflow's server, which {uri} is not. "
         "Give the server's address with --tracking-uri, or the experiment another name."
     )
+
+
+@pytest.mark.parametrize("times", [1, 4], ids=["once", "for ever"])
+def test_a_data_set_that_another_run_enters_at_the_same_time_is_entered_once(
+    times: int, client: MlflowClient, spool: Spool, start: Start, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.experiment_id, datasets.name, datasets.digest"
+    failures = [MlflowException(said, error_code=BAD_REQUEST) for _ in range(times)]
+    enter = MlflowClient.log_inputs
+
+    def log_inputs(self: MlflowClient, *arguments: object, **options: object) -> None:
+        if failures:
+            raise failures.pop()
+        enter(self, *arguments, **options)
+
+    monkeypatch.setattr(MlflowClient, "log_inputs", log_inputs)
+    start(datasets=(DatasetIdentity("digits", "abc", "scikit-learn", "training"),))
+    if times == 1:
+        (found,) = client.get_run(deliver(spool.folder).run_id).inputs.dataset_inputs
+        assert found.dataset.digest == "abc"
+    else:
+        with pytest.raises(MlflowException, match="UNIQUE constraint failed"):
+            deliver(spool.folder)
 
 
 def test_a_deleted_experiment_is_one_message(

@@ -18,7 +18,7 @@ WRITE_FROM_MANY_PROCESSES = """
 import os, sys
 from pathlib import Path
 from runners.tracking import drain, events, record
-from runners.tracking.spool import Spool
+from runners.tracking.spool import DatasetIdentity, Spool
 from runners.tracking.store import open_client
 drain._lighten()
 import mlflow.store.tracking.sqlalchemy_store  # once, rather than in each of the eight
@@ -30,7 +30,9 @@ def write(number):
     spool = Spool.create(home, f"run-{number}")
     known = record.Record(uri, attempts=1)
     delivery = Delivery(client, spool.folder, known)
-    spool.start("many", name=f"run {number}", params={"number": number}, tags={})
+    parts = ("training", "validation", "test")
+    datasets = tuple(DatasetIdentity("digits", f"abc-{part}", "digits", part) for part in parts)
+    spool.start("many", name=f"run {number}", params={"number": number}, tags={}, datasets=datasets)
     for step in range(figures):
         spool.metrics({"cost/training": number * figures + step}, step=step)
         if step % 100 == 99:  # so often does a training of some seconds an epoch send what it has
@@ -72,3 +74,6 @@ def test_eight_processes_that_begin_at_once_on_a_fresh_store_lose_none_of_a_thou
         history = client.get_metric_history(run.info.run_id, "cost/training")
         assert [(each.step, each.value) for each in history] == [(step, first + step) for step in range(FIGURES)]
         assert run.info.status == "FINISHED"
+        assert sorted(each.dataset.digest for each in run.inputs.dataset_inputs) == [
+            "abc-test", "abc-training", "abc-validation",
+        ]  # fmt: skip

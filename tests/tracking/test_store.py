@@ -151,7 +151,9 @@ def _text(path: Path) -> None:
 
 
 def _torn(path: Path) -> None:
-    path.write_bytes(b"SQLite format 3\0" + b"\xff" * 2000)
+    _foreign(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + b"\xff" * (len(content) - 100))  # behind the header
 
 
 def _foreign(path: Path) -> None:
@@ -278,3 +280,27 @@ def test_a_database_server_that_does_not_answer_is_away_at_once_and_its_password
         str(caught.value)
         == f"The store postgresql://ada:***@127.0.0.1:{port}/runs does not answer: Connection refused."
     )
+
+
+USE_AND_CLOSE = """
+import sqlite3, sys
+store = sqlite3.connect(sys.argv[1])
+store.execute("CREATE TABLE another (name TEXT)")
+store.commit()
+store.close()
+"""
+
+
+def test_looking_into_a_store_does_not_give_up_the_locks_of_a_connection_of_the_same_process(
+    home: Path, python: Python
+) -> None:
+    """Whoever closes last removes the log; removed under an open connection, the store would be damaged."""
+    path = home / "mlflow.db"
+    with closing(sqlite3.connect(path)) as held:
+        held.execute("PRAGMA journal_mode = WAL")
+        held.execute("CREATE TABLE one (name TEXT)")
+        held.commit()
+        assert database.contents(path).tables == {"one"}
+        assert python(USE_AND_CLOSE, path).wait(timeout=60) == 0
+        assert (home / "mlflow.db-wal").exists()
+        assert database.contents(path).tables == {"one", "another"}
