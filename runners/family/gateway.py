@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock, Thread
@@ -34,6 +35,8 @@ from runners.family.task import CHILDREN
 
 DESCRIBING_SECONDS = 60
 """The longest that is waited for a node to say which versions it has."""
+ENDING_SECONDS = 40.0
+"""The longest that is waited for trainings to be saved, once the parent has gone."""
 CALLS_AT_ONCE = 4
 """Methods of a node that run beside each other."""
 _log = logging.getLogger(__name__)
@@ -155,7 +158,8 @@ class Relay:
     def _up(self) -> None:
         """From the parent to the node."""
         try:
-            with self.pipe.makefile("rb") as lines:
+            # a parent that is killed before it has read everything resets the connection
+            with suppress(ConnectionResetError), self.pipe.makefile("rb") as lines:
                 for line in lines:
                     self._order(json.loads(line))
             if self._placed:
@@ -178,7 +182,7 @@ class Relay:
             self._say({"failed": refused})
 
     def _say(self, line: dict[str, Any]) -> None:
-        with self._speaking, suppress(BrokenPipeError):
+        with self._speaking, suppress(BrokenPipeError, ConnectionResetError):
             self.pipe.sendall(line_of(line))
 
 
@@ -192,8 +196,9 @@ def serve(control: socket.socket, children: Path, asked: Nodes) -> None:
         relay = Relay(socket.socket(fileno=handles[0]), children, asked)
         relays.append(Thread(target=relay.run, daemon=True))
         relays[-1].start()
+    deadline = time.monotonic() + ENDING_SECONDS
     for thread in relays:
-        thread.join()
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _short(error: BaseException) -> str:
@@ -220,7 +225,7 @@ def main(handle: int, folder: Path, asked: Nodes, scratch: str) -> None:
         serve(control, folder / CHILDREN, asked)
     except UserError as error:
         control.sendall(line_of({"refused": error.message, "hint": error.hint}))
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError):
         _log.warning("the parent has gone")
     finally:
         ray.shutdown()

@@ -201,6 +201,40 @@ def test_a_killed_parent_leaves_no_cluster_behind_and_is_gone_on_with(
     assert rows(convspec.folder) == rows(alone[0].folder)
 
 
+SEARCH = """
+experiment: small
+data: {source: xs_and_os, examples: 400, noise: 0.6}
+network:
+  - convolution: {features: 4, size: 3, name: edges}
+  - relu
+  - fully_connected: {neurons: 2}
+training: {epochs: 60, batch: 16}
+seed: 7
+search:
+  knobs: {network.edges.features: {from: 2, to: 9}}
+  maximize: accuracy/validation
+  trials: 8
+  strategy: random
+  stopping: median
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_trainings_that_wait_for_a_verdict_end_when_their_parent_is_killed(convspec: CommandLine) -> None:
+    (convspec.folder / "search.yaml").write_text(SEARCH)
+    before = scratch()
+    running = convspec.start("run", "search.yaml", "--on", "ray", "--json")
+    wait_for(lambda: begun(convspec.folder))
+    gateway = gateway_of(running.pid)
+    running.kill()
+    running.communicate()
+    wait_for(lambda: not session(gateway), seconds=30)  # less than it takes where a training has to be given up
+    assert scratch() <= before
+    done = convspec("run", "search.yaml", "--on", "ray", "--workers", "1", "--json", timeout=300)
+    assert done.code == 0, done.err
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_gateway_that_is_lost_with_its_cluster_is_one_message(
