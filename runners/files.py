@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from convspec.pipeline import Pipeline
 
 PIPELINE_FILE = "pipeline.yaml"
 WEIGHTS_FILE = "weights.safetensors"
+DATA_FILES = ("images", "labels", "targets", "test_images", "test_labels")
+"""Fields of the data that name a file."""
 PATHS = ("images", "labels", "targets", "test_images", "test_labels", "path")
 """The fields of `data` that name files or folders."""
 
@@ -87,6 +89,22 @@ def weights_bytes(weights: Mapping[str, NDArray[Any]]) -> bytes:
 def digest(content: bytes) -> str:
     """SHA-256 of a file's content, as `sha256sum` prints it."""
     return sha256(content).hexdigest()
+
+
+def digest_of_data(loaded: Loaded) -> str:
+    """SHA-256 over the contents of the files that the data come from, whatever they are called; of nothing where they come with
+    the program. Raises UserError where one of them cannot be read."""
+    total = sha256()
+    data = loaded.pipeline.data.plain()
+    for field in DATA_FILES:
+        if field in data:
+            path = loaded.folder / data[field]
+            try:
+                with path.open("rb") as stream:
+                    total.update(file_digest(stream, "sha256").digest())
+            except OSError as error:
+                raise UserError(f"{path} cannot be read: {error.strerror}.", hint="Look at data in the file.") from None
+    return total.hexdigest()
 
 
 def read_weights(path: Path, pipeline: Pipeline) -> dict[str, NDArray[Any]]:

@@ -53,7 +53,7 @@ class Comparison:
 def identity_of(several: Several, settings: Sequence[str]) -> Identity:
     """What a comparison is recognised by."""
     parts = [(key_of(member), files.pipeline_text(member.loaded)) for member in several.members]
-    digest = files.digest(repr(parts).encode())
+    digest = files.digest(repr([*parts, files.digest_of_data(several.members[0].loaded)]).encode())
     place = str(find(several.file).resolve())
     return Identity(KIND, several.experiment, place, several.text, tuple(settings), digest)
 

@@ -171,7 +171,8 @@ def _changed(before: Identity, now: Identity, folder: Path) -> UserError:
     if before.settings != now.settings:
         changes += [f"-{_set(before.settings)}", f"+{_set(now.settings)}"]
     shown = "\n".join(f"    {line}" for line in changes[:CHANGES_SHOWN])
-    what = f"{now.file} has changed since its {now.kind} began, which is not finished"
+    changed = now.file if changes else f"What {now.file} reads, its data or another file,"
+    what = f"{changed} has changed since its {now.kind} began, which is not finished"
     hint = "Change it back to go on, or give up what was trained with --again, which begins anew."
     return UserError(f"{what}{':' if shown else '.'}\n{shown}\n{hint}" if shown else f"{what}. {hint}")
 

@@ -166,8 +166,10 @@ class Relay:
                 ray.get(self.node.hang_up.remote())
             else:
                 ray.kill(self.node)
-        except (RayError, OSError):
-            _log.exception("a worker cannot be told")  # `_down` finds out as well, and says so
+        except (RayError, OSError, UserError):
+            _log.exception("a worker cannot be told")
+            with suppress(RayError):
+                ray.kill(self.node)  # `_down` waits for its words, and says that it has gone
 
     def _order(self, order: dict[str, Any]) -> None:
         if "key" not in order:

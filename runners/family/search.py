@@ -60,7 +60,8 @@ class Found:
 
 def identity_of(searching: Searching, settings: Sequence[str]) -> Identity:
     """What a search is recognised by."""
-    parts = (files.pipeline_text(searching.base), searching.search.plain())
+    data = files.digest_of_data(searching.base)
+    parts = (files.pipeline_text(searching.base), searching.search.plain(), data)
     place = str(find(searching.file).resolve())
     digest = files.digest(repr(parts).encode())
     return Identity(KIND, searching.experiment, place, searching.text, tuple(settings), digest)

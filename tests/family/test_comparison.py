@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 
@@ -187,3 +188,26 @@ def test_options_that_are_not_for_several_pipelines(options: list[str], said: st
 def test_a_finished_family_holds_a_report_that_programs_read(uninterrupted: tuple[CommandLine, Any]) -> None:
     (path,) = Path(uninterrupted[0].folder).glob(".convspec/*/family.json")
     assert json.loads(path.read_text())["state"] == "finished"
+
+
+ARRAYS = """
+experiment: small
+data: {source: arrays, images: images.npy, labels: labels.npy, classes: 2}
+architectures:
+  plain:
+    - fully_connected: {neurons: 2}
+training: {epochs: 3000, batch: 16}
+seeds: [1]
+"""
+
+
+def test_a_comparison_does_not_go_on_over_other_data(convspec: CommandLine) -> None:
+    generator = np.random.default_rng(1)
+    np.save(convspec.folder / "images.npy", generator.random((60, 4, 4), dtype=np.float32))
+    np.save(convspec.folder / "labels.npy", np.arange(60) % 2)
+    file = write(convspec, ARRAYS)
+    interrupt(convspec, file)
+    np.save(convspec.folder / "images.npy", generator.random((60, 4, 4), dtype=np.float32))
+    done = convspec("run", file)
+    assert done.code == 2
+    assert "What small.yaml reads, its data or another file, has changed since its comparison began" in done.err
