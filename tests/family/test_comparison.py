@@ -210,4 +210,4 @@ def test_a_comparison_does_not_go_on_over_other_data(convspec: CommandLine) -> N
     np.save(convspec.folder / "images.npy", generator.random((60, 4, 4), dtype=np.float32))
     done = convspec("run", file)
     assert done.code == 2
-    assert "What small.yaml reads, its data or another file, has changed since its comparison began" in done.err
+    assert "small.yaml reads, its data or another file, has changed since its comparison began" in done.err
