@@ -20,7 +20,7 @@ from runners.tracking.events import has_ended, has_started, owner_of
 from runners.tracking.process import Outcome, launch
 from runners.tracking.spool import Spool
 
-FILE = "family.json"
+FILE = record.FAMILY
 CHANGES_SHOWN = 6
 """Lines of a changed file that are shown."""
 

@@ -92,10 +92,16 @@ def reap(client: MlflowClient, home: Path) -> list[str]:
 def claim_orphan(folder: Path) -> Iterator[bool]:
     """Hold a spool whose trainer is gone and that nobody sends; False where there is nothing to be sent of it."""
     with record.claim(folder, wait=False) as free:
-        if free and record.load(folder) is None and not (folder / "checkpoint.safetensors").exists():
+        if free and record.load(folder) is None and _is_blank(folder):
             record.remove(folder)  # killed before anything was trained or sent anywhere
             free = False
         yield free
+
+
+def _is_blank(folder: Path) -> bool:
+    """Whether nothing was begun in a spool. That its record is missing says nothing: a power cut may have emptied it."""
+    kept = ("checkpoint.safetensors", record.CHILDREN, record.FAMILY)
+    return not events.has_started(folder) and not any((folder / name).exists() for name in kept)
 
 
 def _is_orphan(folder: Path) -> bool:

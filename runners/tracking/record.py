@@ -12,9 +12,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from runners.atomic import write_whole
 from runners.tracking import events
 
 FILE = "run.json"
+FAMILY = "family.json"
+"""What the spool of a comparison or a search says of it."""
 CHILDREN = "children"
 """The folder in a spool that holds the spools of the runs below its run."""
 
@@ -39,14 +42,8 @@ class Record:
         return cls(**{name: value for name, value in values.items() if name in known})
 
     def save(self, folder: Path) -> None:
-        """Write `run.json` so that a reader sees the old or the new one, readable by its owner alone.
-
-        (A tracking address may hold a password.)
-        """
-        draft = folder / f".{FILE}.{os.getpid()}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(self), file)
-        draft.replace(folder / FILE)
+        """Write `run.json`, readable by its owner alone: a tracking address may hold a password."""
+        write_whole(folder / FILE, json.dumps(asdict(self)).encode(), mode=0o600)
 
     @property
     def has_ended(self) -> bool:

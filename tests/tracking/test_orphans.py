@@ -10,6 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from runners.tracking import events, record
 from runners.tracking.orphans import reap, sweep
 from runners.tracking.owner import Owner
@@ -130,3 +132,20 @@ def test_a_run_that_has_a_spool_is_left_to_the_sweep(client: MlflowClient, home:
     record.Record(uri, run_id=run_id).save(spool.folder)
     assert reap(client, home) == []
     assert client.get_run(run_id).info.status == "RUNNING"
+
+
+def test_a_run_whose_record_a_power_cut_emptied_is_kept(home: Path, spool: Spool, start: Start) -> None:
+    start()
+    (spool.folder / record.FILE).write_text("")
+    _abandon(spool)
+    assert sweep(home) == []
+    assert '"event":"start"' in (spool.folder / events.FILE).read_text()
+
+
+@pytest.mark.parametrize("left", ["children/plain-1", "family.json"])
+def test_a_family_whose_record_a_power_cut_emptied_is_kept(home: Path, spool: Spool, left: str) -> None:
+    (spool.folder / left).mkdir(parents=True)
+    (spool.folder / record.FILE).write_text("")
+    _abandon(spool)
+    assert sweep(home) == []
+    assert (spool.folder / left).is_dir()
