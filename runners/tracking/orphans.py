@@ -65,11 +65,12 @@ def _deliver(home: Path, folders: list[Path]) -> list[Swept]:
 def reap(client: MlflowClient, home: Path) -> list[str]:
     """End the runs that the store still calls RUNNING though their trainer on this machine is gone; their ids.
 
-    Runs of which `home` keeps a spool are left to `sweep`, which knows more about them.
+    Runs of which `home` keeps a spool, or one within a family's, are left to `sweep`, which knows more about them.
     """
     from mlflow.entities import RunTag
 
-    spooled = {known.run_id for folder in record.spools(home) if (known := record.load(folder))}
+    folders = [folder for top in record.spools(home) for folder in record.family(top)]
+    spooled = {known.run_id for folder in folders if (known := record.load(folder))}
     host = Owner.current().host
     experiments = [found.experiment_id for found in client.search_experiments()]
     running = client.search_runs(experiments, f"attributes.status = 'RUNNING' AND tags.`convspec.host` = '{host}'")

@@ -149,3 +149,14 @@ def test_a_family_whose_record_a_power_cut_emptied_is_kept(home: Path, spool: Sp
     _abandon(spool)
     assert sweep(home) == []
     assert (spool.folder / left).is_dir()
+
+
+def test_a_run_within_a_family_that_has_a_spool_is_left_to_the_sweep(
+    client: MlflowClient, home: Path, uri: str, spool: Spool
+) -> None:
+    run_id = client.create_run(client.create_experiment("digits"), tags=DEAD.tags()).info.run_id
+    child = spool.folder / record.CHILDREN / "plain-1"
+    child.mkdir(parents=True)
+    record.Record(uri, run_id=run_id).save(Spool.at(child).folder)
+    assert reap(client, home) == []
+    assert client.get_run(run_id).info.status == "RUNNING"
