@@ -1,9 +1,13 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and what is said where they cannot be."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from convspec.errors import RUN_FAILED, UserError
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
@@ -21,3 +25,16 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Says what a full or read-only disk, or one that fails, means to whoever trains: raises UserError in its place."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"The run cannot be recorded in {path}: {error.strerror}.",
+            hint="Make room there, or run from a folder that can be written.",
+            exit_code=RUN_FAILED,
+        ) from error

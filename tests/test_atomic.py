@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runners.atomic import write_whole
+from convspec.errors import RUN_FAILED, UserError
+from runners.atomic import write_whole, writing
 
 
 def test_the_new_content_stands_in_place_of_the_old_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -32,3 +33,11 @@ def test_a_failure_leaves_the_old_content_and_no_draft(tmp_path: Path, monkeypat
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_cannot_be_written_is_said_with_place_reason_and_a_way_out(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught, writing(tmp_path / "spool"):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    hint = "Make room there, or run from a folder that can be written."
+    assert str(caught.value) == f"The run cannot be recorded in {tmp_path / 'spool'}: Read-only file system. {hint}"
+    assert caught.value.exit_code == RUN_FAILED

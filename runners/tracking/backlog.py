@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convspec.errors import UserError
+from runners.atomic import writing
 from runners.tracking import events, record
 from runners.tracking.orphans import claim_orphan
 from runners.tracking.process import launch
@@ -143,8 +144,9 @@ def _addressed(folder: Path, default_uri: str, redirect: str | None) -> record.R
             return None
         known = record.load(folder)
         uri = redirect or (known.tracking_uri if known else default_uri)
-        for each in reversed(record.family(folder)):
-            _address(each, uri).save(each)
+        with writing(folder):
+            for each in reversed(record.family(folder)):
+                _address(each, uri).save(each)
         return record.load(folder)
 
 
