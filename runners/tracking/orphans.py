@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convspec.errors import UserError
+from runners.atomic import writing
 from runners.tracking import events, record
 from runners.tracking.owner import Owner
 from runners.tracking.process import launch
@@ -56,7 +57,10 @@ def sweep(home: Path, *, but: Path | None = None) -> list[Swept]:
 
 def _deliver(home: Path, folders: list[Path]) -> list[Swept]:
     log = home / ".convspec" / "sweep.log"
-    drainer = launch(folders, log=log, options=["--orphaned", "--patience", "0"], alone=True)
+    try:
+        drainer = launch(folders, log=log, options=["--orphaned", "--patience", "0"], alone=True)
+    except UserError as problem:  # on a disk that cannot be written, where runs can still be listed
+        return [Swept(folder, "", "", str(problem)) for folder in folders]
     reports = drainer.outcomes(_TIMEOUT_SECONDS)
     drainer.close()
     return [Swept(Path(each["folder"]), each["run_id"], each["status"], each["message"]) for each in reports]
@@ -94,7 +98,8 @@ def claim_orphan(folder: Path) -> Iterator[bool]:
     """Hold a spool whose trainer is gone and that nobody sends; False where there is nothing to be sent of it."""
     with record.claim(folder, wait=False) as free:
         if free and record.load(folder) is None and _is_blank(folder):
-            record.remove(folder)  # killed before anything was trained or sent anywhere
+            with writing(folder):
+                record.remove(folder)  # killed before anything was trained or sent anywhere
             free = False
         yield free
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from runners.family.folder import _Note
 from runners.family.recording import Recording
 from runners.family.task import Outcome
 from runners.search.journal import Journal
-from runners.tracking import process, record
+from runners.tracking import events, process, record
 from runners.tracking.database import fold_log
 from runners.tracking.owner import Owner
 from runners.tracking.spool import Spool
@@ -195,3 +196,23 @@ def test_a_table_that_fills_the_disk_is_one_message(small: Path) -> None:
     with pytest.raises(UserError, match=r"cannot be recorded in .*comparison\.md: No space left on device"):
         recording.keep("comparison.md", "|" * 10_000)
     os.close(recording.spool._events)
+
+
+def test_runs_on_a_read_only_disk_are_listed_though_what_was_killed_cannot_be_delivered(
+    small: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    gone = asdict(replace(Owner.current(), pid_start="1"))
+    blank, begun = (Spool.create(small, name) for name in ("blank", "begun"))
+    for spool in (blank, begun):
+        (spool.folder / events.FILE).write_text(events.line("owner", **gone))
+    begun.start("digits", name="digits seed 7", params={}, tags={})
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    record.Record(uri).save(begun.folder)
+    for spool in (blank, begun):
+        os.close(spool._events)
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+    done = CommandLine(small, environment)("list", "--tracking-uri", uri)
+    assert done.code == 0
+    for folder, place in ((blank.folder, blank.folder), (begun.folder, small / ".convspec" / "sweep.log")):
+        reason = f"The run cannot be recorded in {place}: Read-only file system."
+        assert f"Run {folder.name} is not recorded completely yet: {reason}" in done.err
