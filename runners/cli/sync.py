@@ -35,7 +35,8 @@ def command(tracking_uri: str | None, patience: float, as_json: bool) -> int:
     """Send what this folder's runs could not send while their store was away.
 
     Training never waits for the store. What a store does not have yet lies in `.convspec`, and this sends it, to the
-    store that each run was meant for. A run that finished leaves nothing there; one that did not keeps its checkpoint.
+    store that each run was meant for. Of a run that finished, nothing is left there afterwards; one that did not keeps
+    its checkpoint. A comparison or a search keeps a small folder with what was found, without the files of its runs.
     """
     from runners.tracking.backlog import sync
     from runners.tracking.store import check, resolve_uri

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from convspec.errors import UserError
-from runners.atomic import write_whole
+from runners.atomic import write_whole, writing
 from runners.tracking import record
 from runners.tracking.events import has_ended, has_started, owner_of
 from runners.tracking.process import Outcome, launch
 from runners.tracking.spool import Spool
 
-FILE = "family.json"
+FILE = record.FAMILY
 CHANGES_SHOWN = 6
 """Lines of a changed file that are shown."""
 
@@ -60,7 +60,8 @@ class _Note:
         return cls(known, plain["state"], plain["report"])
 
     def write(self, folder: Path) -> None:
-        write_whole(folder / FILE, json.dumps(asdict(self)).encode())
+        with writing(folder):
+            write_whole(folder / FILE, json.dumps(asdict(self)).encode())
 
 
 class Family:
@@ -151,8 +152,9 @@ def _latest(home: Path, identity: Identity) -> tuple[Path, _Note] | None:
 
 
 def _locked(folder: Path, identity: Identity) -> int:
-    """The lock of a family, held as long as this process lives."""
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    """The lock of a family, held as long as this process lives. Raises UserError where another has it, or nobody can."""
+    with writing(folder):
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

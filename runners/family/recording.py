@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from convspec.loading import Several
 from convspec.searching import Searching
 from runners import environment
+from runners.atomic import writing
 from runners.recording import PICTURES
 from runners.tracking import events, record
 from runners.tracking.notes import family_note
@@ -98,12 +99,14 @@ class Recording:
         self.keep(f"{name}.md", markdown)
         self.keep(f"{name}.json", json.dumps(plain, indent=1))
         folder = self.spool.staging / PICTURES
-        folder.mkdir(exist_ok=True)
-        for file, draw in drawn.items():
-            self.spool.artifact(draw(folder / file), PICTURES)
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+            pictures = [draw(folder / file) for file, draw in drawn.items()]
+        for picture in pictures:
+            self.spool.artifact(picture, PICTURES)
         self.spool.datasets(self._datasets())
-        picture = f"{PICTURES}/{next(iter(drawn))}"  # one: they would push all else out of sight
-        self.spool.note(family_note(self.description, markdown, picture=picture, file=f"{name}.md"))
+        first = f"{PICTURES}/{next(iter(drawn))}"  # one: they would push all else out of sight
+        self.spool.note(family_note(self.description, markdown, picture=first, file=f"{name}.md"))
 
     def _datasets(self) -> list[dict[str, Any]]:
         """What the runs below were trained and tested on, each once."""
@@ -113,6 +116,7 @@ class Recording:
     def keep(self, name: str, text: str, *, folder: str = "") -> None:
         """A file of the run."""
         path = self.spool.staging / folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        with writing(path):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
         self.spool.artifact(path, folder)

@@ -16,6 +16,7 @@ from convspec.pipeline import Pipeline
 from convspec.searching import Searching
 from convspec.values import shown
 from runners import files
+from runners.atomic import write_whole, writing
 from runners.family.folder import Family, Finished, Identity
 from runners.family.recording import Recording
 from runners.family.request import Request
@@ -284,7 +285,8 @@ class _Searching:
         for index, trial in enumerate(best):
             text = self._pipeline_of(trial)
             if index == 0:
-                (self.family.folder / BEST_FILE).write_text(text, encoding="utf-8")
+                with writing(self.family.folder):
+                    write_whole(self.family.folder / BEST_FILE, text.encode())
                 self.recording.keep(BEST_FILE, text)
             if len(best) > 1:
                 self.recording.keep(f"trial-{trial.number}.yaml", text, folder="front")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from runners.atomic import write_whole
+from runners.atomic import write_whole, writing
 
 RESULT_FILE = "result.json"
 CHILDREN = "children"
@@ -72,4 +72,5 @@ class Outcome:
 
     def write(self, folder: Path) -> None:
         """Keeps the outcome; from then on the training is over, whatever is killed."""
-        write_whole(folder / RESULT_FILE, json.dumps(self.plain()).encode())
+        with writing(folder):
+            write_whole(folder / RESULT_FILE, json.dumps(self.plain()).encode())

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from convspec.errors import RUN_FAILED, UserError
+from runners.atomic import writing
 from runners.family.local import LocalWorker, Start, Worker
 from runners.family.task import CHILDREN, Outcome, Task
 
@@ -59,7 +60,8 @@ class Workforce:
         self._selector = selectors.DefaultSelector()
 
     def __enter__(self) -> Self:
-        self.children.mkdir(exist_ok=True)
+        with writing(self.children):
+            self.children.mkdir(exist_ok=True)
         return self
 
     def __exit__(

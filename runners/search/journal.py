@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from runners.atomic import writing
 
 FILE = "trials.jsonl"
 
@@ -16,16 +19,20 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        os.ftruncate(self._file, whole)
+        with writing(self.path):
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            content = self.path.read_bytes()
+            whole = content.rfind(b"\n") + 1
+            os.ftruncate(self._file, whole)
         self.entries: list[dict[str, Any]] = [json.loads(line) for line in content[:whole].splitlines()]
 
     def write(self, entry: Mapping[str, Any]) -> None:
         """Adds a line, which is on the disk when this returns."""
-        os.write(self._file, json.dumps(entry, ensure_ascii=False).encode() + b"\n")
-        os.fsync(self._file)
+        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        with writing(self.path):
+            if os.write(self._file, line) != len(line):  # the rest would never come, and the next line be glued to it
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file)
 
     def close(self) -> None:
         os.close(self._file)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from convspec.errors import UserError
+from runners.atomic import writing
 from runners.tracking import events, record
 from runners.tracking.orphans import claim_orphan
 from runners.tracking.process import launch
@@ -17,19 +19,32 @@ _LONGEST_SECONDS = 86_400.0
 
 @dataclass(frozen=True)
 class Amount:
-    """How much of a spool the store does not have yet."""
+    """How much of a spool, and of those below it, the store does not have yet."""
 
     figures: int = 0
     files: int = 0
 
     @classmethod
     def of(cls, folder: Path, known: record.Record) -> Amount:
-        """What is left of a spool; nothing where it is gone, as a finished run's is."""
+        """What is left; nothing where the spool is gone, as a finished run's is. Raises UserError where it is damaged."""
         if not folder.is_dir():
             return cls()
-        left = [event for event, _ in events.read(folder, known.sent)]
-        figures = sum(len(event["values"]) for event in left if event["event"] == "metrics")
-        return cls(figures, sum(event["event"] in ("artifact", "model") for event in left))
+        left = cls._counted(event for event, _ in events.read(folder, known.sent))
+        for child in record.below(folder):
+            sent = found.sent if (found := record.load(child)) else 0
+            left += cls._counted(_readable(child, sent))
+        return left
+
+    @classmethod
+    def _counted(cls, left: Iterable[events.Event]) -> Amount:
+        figures, files = 0, 0
+        for event in left:
+            figures += len(event["values"]) if event["event"] == "metrics" else 0
+            files += event["event"] in ("artifact", "model")
+        return cls(figures, files)
+
+    def __add__(self, other: Amount) -> Amount:
+        return Amount(self.figures + other.figures, self.files + other.files)
 
     def __sub__(self, other: Amount) -> Amount:
         return Amount(self.figures - other.figures, self.files - other.files)
@@ -61,8 +76,7 @@ class Delivered:
 
 def unsent(home: Path) -> list[Path]:
     """The spools of a home that the store does not have whole. This is the one place that looks for them."""
-    known = {folder: record.load(folder) for folder in record.spools(home)}
-    return [folder for folder, found in known.items() if found is None or not found.is_settled(folder)]
+    return [folder for folder in record.spools(home) if not record.is_done(folder)]
 
 
 def sync(home: Path, *, default_uri: str, redirect: str | None = None, patience: float) -> Iterator[Delivered]:
@@ -101,7 +115,7 @@ def _send(
         del before[folder]
     drainer.close()
     for folder, known in before.items():
-        if folder.is_dir() and not (record.load(folder) or known).is_settled(folder):
+        if folder.is_dir() and not record.is_done(folder):
             yield _told(folder, known, reason=f"the process that sends ended early; see {log}.")
 
 
@@ -128,8 +142,21 @@ def _addressed(folder: Path, default_uri: str, redirect: str | None) -> record.R
     with claim_orphan(folder) as free:
         if not free:
             return None
-        known = record.load(folder) or record.Record(default_uri, attempts=1)  # a crash emptied it; look for the run
-        if redirect is not None and redirect != known.tracking_uri:
-            known = record.Record(redirect)
-        known.save(folder)
-        return known
+        known = record.load(folder)
+        uri = redirect or (known.tracking_uri if known else default_uri)
+        with writing(folder):
+            for each in reversed(record.family(folder)):
+                _address(each, uri).save(each)
+        return record.load(folder)
+
+
+def _address(folder: Path, uri: str) -> record.Record:
+    """The record of a spool that goes to the store at `uri`, from the beginning where it began to go to another."""
+    known = record.load(folder) or record.Record(uri, attempts=1)  # a crash emptied it; look for the run
+    return known if known.tracking_uri == uri else record.Record(uri)
+
+
+def _readable(folder: Path, sent: int) -> Iterator[events.Event]:
+    """The events that are to be sent, up to where the spool is damaged, which is no reason to keep its family."""
+    with suppress(UserError):
+        yield from (event for event, _ in events.read(folder, sent))

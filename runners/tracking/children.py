@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from convspec.errors import UserError
 from runners.tracking import events, record
 from runners.tracking.delivery import Delivery
+from runners.tracking.store import PERMANENT, first_line
 
 _log = logging.getLogger(__name__)
 
@@ -37,18 +41,31 @@ class Children:
         for folder in record.below(self._folder):
             known = record.load(folder)
             if known is not None and known.run_id and not known.has_ended:
-                self._delivery(folder, known).kill(orphaned=orphaned)
+                self._unless_refused(folder, known, partial(self._delivery(folder, known).kill, orphaned=orphaned))
 
     def _send(self, folder: Path) -> None:
         known = record.load(folder) or record.Record(self._parent.tracking_uri)
         known.attempts += folder.name not in self._sizes
+        known.message = ""
+        delivery = self._delivery(folder, known)
+        self._unless_refused(folder, known, lambda: delivery.send(events.read(folder, known.sent)))
+
+    def _unless_refused(self, folder: Path, known: record.Record, action: Callable[[], None]) -> None:
+        """What the store never takes of one run keeps none of the others from it."""
         try:
-            self._delivery(folder, known).send(events.read(folder, known.sent))
+            action()
         except UserError as problem:
-            _log.warning("%s is refused: %s", folder.name, problem)
-            known.message = str(problem)
-            known.save(folder)
-            self._refused.add(folder.name)
+            self._refuse(folder, known, str(problem))
+        except MlflowException as error:
+            if error.error_code not in PERMANENT:
+                raise
+            self._refuse(folder, known, f"The store refuses the run: {first_line(error)}")
+
+    def _refuse(self, folder: Path, known: record.Record, reason: str) -> None:
+        _log.warning("%s is refused: %s", folder.name, reason)
+        known.message = reason
+        known.save(folder)
+        self._refused.add(folder.name)
 
     def _delivery(self, folder: Path, known: record.Record) -> Delivery:
         return Delivery(self._client, folder, known, {"mlflow.parentRunId": self._parent.run_id})

@@ -176,14 +176,24 @@ class Delivery:
             _log.warning("the view of the runs is not kept: %s", store.first_line(error))
 
     def _keep_artifact(self, event: Event) -> None:
-        path = self._folder / event["file"]
+        path, _ = self._inside(event["file"]), self._inside(event["folder"])
         if not path.is_file():
             _log.warning("%s was removed before it could be stored", path)
             return
         self._client.log_artifact(self._record.run_id, str(path), event["folder"] or None)
 
+    def _inside(self, name: str) -> Path:
+        """A path that an event names. The spool may come from another machine, and sends no file but its own."""
+        path = self._folder / name
+        if "\0" in name or not path.resolve().is_relative_to(self._folder.resolve()):
+            raise UserError(
+                f"{self._folder / events.FILE} names {name!r}, which is outside its folder; that is not sent.",
+                hint="Mend that line, or move the folder away to be rid of this message.",
+            )
+        return path
+
     def _keep_model(self, event: Event) -> None:
-        run_id, folder = self._record.run_id, self._folder / event["folder"]
+        run_id, folder = self._record.run_id, self._inside(event["folder"])
         model = self._model_named(event["name"])
         flavor.identify(folder, model_id=model.model_id, run_id=run_id, mlflow_version=VERSION)
         self._client.log_model_artifacts(model.model_id, str(folder))

@@ -25,7 +25,7 @@ from convspec.errors import UserError
 from runners.tracking import events, record
 from runners.tracking.database import StoreAwayError, fold_log, path_of
 from runners.tracking.owner import Owner
-from runners.tracking.store import SETTINGS, first_line, open_client
+from runners.tracking.store import PERMANENT, SETTINGS, first_line, open_client
 from runners.tracking.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 15.0
-_PERMANENT = {
-    "INVALID_PARAMETER_VALUE",
-    "INVALID_STATE",
-    "RESOURCE_DOES_NOT_EXIST",
-    "BAD_REQUEST",
-    "PERMISSION_DENIED",
-    "UNAUTHENTICATED",
-}
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
@@ -70,6 +62,8 @@ class Drain:
             known.message = str(problem)
             known.save(self.folder)
         settled = record.is_done(self.folder)
+        if not settled and not known.message:
+            known.message = record.refusal(self.folder)
         self._tidy(known, settled=settled)
         self.report("end", known, folder=self.folder, complete=settled)
 
@@ -135,7 +129,7 @@ class Drain:
                 return action()
             except MlflowException as error:
                 problem: Exception = error
-                if error.error_code in _PERMANENT:
+                if error.error_code in PERMANENT:
                     raise UserError(f"The store refuses the run: {first_line(error)}") from error
             except (PermissionError, NotADirectoryError) as error:
                 raise UserError(f"{error.filename} cannot be written: {error.strerror}.") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convspec.errors import UserError
+from runners.atomic import writing
 from runners.tracking import events, record
 from runners.tracking.owner import Owner
 from runners.tracking.process import launch
@@ -56,7 +57,10 @@ def sweep(home: Path, *, but: Path | None = None) -> list[Swept]:
 
 def _deliver(home: Path, folders: list[Path]) -> list[Swept]:
     log = home / ".convspec" / "sweep.log"
-    drainer = launch(folders, log=log, options=["--orphaned", "--patience", "0"], alone=True)
+    try:
+        drainer = launch(folders, log=log, options=["--orphaned", "--patience", "0"], alone=True)
+    except UserError as problem:  # on a disk that cannot be written, where runs can still be listed
+        return [Swept(folder, "", "", str(problem)) for folder in folders]
     reports = drainer.outcomes(_TIMEOUT_SECONDS)
     drainer.close()
     return [Swept(Path(each["folder"]), each["run_id"], each["status"], each["message"]) for each in reports]
@@ -65,11 +69,12 @@ def _deliver(home: Path, folders: list[Path]) -> list[Swept]:
 def reap(client: MlflowClient, home: Path) -> list[str]:
     """End the runs that the store still calls RUNNING though their trainer on this machine is gone; their ids.
 
-    Runs of which `home` keeps a spool are left to `sweep`, which knows more about them.
+    Runs of which `home` keeps a spool, or one within a family's, are left to `sweep`, which knows more about them.
     """
     from mlflow.entities import RunTag
 
-    spooled = {known.run_id for folder in record.spools(home) if (known := record.load(folder))}
+    folders = [folder for top in record.spools(home) for folder in record.family(top)]
+    spooled = {known.run_id for folder in folders if (known := record.load(folder))}
     host = Owner.current().host
     experiments = [found.experiment_id for found in client.search_experiments()]
     running = client.search_runs(experiments, f"attributes.status = 'RUNNING' AND tags.`convspec.host` = '{host}'")
@@ -92,10 +97,17 @@ def reap(client: MlflowClient, home: Path) -> list[str]:
 def claim_orphan(folder: Path) -> Iterator[bool]:
     """Hold a spool whose trainer is gone and that nobody sends; False where there is nothing to be sent of it."""
     with record.claim(folder, wait=False) as free:
-        if free and record.load(folder) is None and not (folder / "checkpoint.safetensors").exists():
-            record.remove(folder)  # killed before anything was trained or sent anywhere
+        if free and record.load(folder) is None and _is_blank(folder):
+            with writing(folder):
+                record.remove(folder)  # killed before anything was trained or sent anywhere
             free = False
         yield free
+
+
+def _is_blank(folder: Path) -> bool:
+    """Whether nothing was begun in a spool. That its record is missing says nothing: a power cut may have emptied it."""
+    kept = ("checkpoint.safetensors", record.CHILDREN, record.FAMILY)
+    return not events.has_started(folder) and not any((folder / name).exists() for name in kept)
 
 
 def _is_orphan(folder: Path) -> bool:

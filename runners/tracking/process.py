@@ -16,6 +16,7 @@ from typing import Any
 
 from convspec.errors import UserError
 from runners import environment
+from runners.atomic import writing
 from runners.tracking import record
 from runners.tracking.owner import Owner
 from runners.tracking.spool import Spool
@@ -132,7 +133,8 @@ def start_drainer(spool: Spool, uri: str, *, patience: float = PATIENCE_SECONDS)
         )
     if not known.run_id:  # later it is for those who deliver to write
         known.tracking_uri = uri
-        known.save(spool.folder)
+        with writing(spool.folder):
+            known.save(spool.folder)
     options = ["--patience", str(patience), "--owner", Owner.current().line()]
     log = spool.folder / "drain.log"
     return launch(
@@ -156,7 +158,9 @@ def launch(
     listening, speaking = os.pipe()
     # -P keeps modules of the folder in which the user works out of a process that must import others
     command = [sys.executable, "-P", "-m", "runners.tracking.drain", *options, "--report", str(speaking)]
-    with log.open("ab") as output:
+    with writing(log):
+        output = log.open("ab")
+    with output:
         process = subprocess.Popen(
             [*command, *paths],
             stdin=subprocess.DEVNULL if alone else subprocess.PIPE,

@@ -12,9 +12,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from runners.atomic import write_whole
 from runners.tracking import events
 
 FILE = "run.json"
+FAMILY = "family.json"
+"""What the spool of a comparison or a search says of it."""
 CHILDREN = "children"
 """The folder in a spool that holds the spools of the runs below its run."""
 
@@ -39,14 +42,8 @@ class Record:
         return cls(**{name: value for name, value in values.items() if name in known})
 
     def save(self, folder: Path) -> None:
-        """Write `run.json` so that a reader sees the old or the new one, readable by its owner alone.
-
-        (A tracking address may hold a password.)
-        """
-        draft = folder / f".{FILE}.{os.getpid()}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(self), file)
-        draft.replace(folder / FILE)
+        """Write `run.json`, readable by its owner alone: a tracking address may hold a password."""
+        write_whole(folder / FILE, json.dumps(asdict(self)).encode(), mode=0o600)
 
     @property
     def has_ended(self) -> bool:
@@ -61,12 +58,25 @@ class Record:
 def is_done(folder: Path) -> bool:
     """Whether nothing is left to be delivered of a spool and of those below it."""
     known = load(folder)
-    return known is not None and known.is_settled(folder) and all(map(is_done, below(folder)))
+    if known is None or not known.is_settled(folder):
+        return False
+    return all(is_done(child) or _never_began(child) for child in below(folder))
 
 
 def below(folder: Path) -> list[Path]:
     """The spools of the runs below a spool's run, in the order of their names."""
     return sorted(path.parent for path in (folder / CHILDREN).glob(f"*/{events.FILE}"))
+
+
+def family(folder: Path) -> list[Path]:
+    """A spool and those of the runs below its run."""
+    return [folder, *below(folder)]
+
+
+def refusal(folder: Path) -> str:
+    """Why the first of the runs below a spool's run that cannot be recorded is not; empty where there is none."""
+    known = ((child, load(child)) for child in below(folder))
+    return next((f"{child.name}: {found.message}" for child, found in known if found and found.message), "")
 
 
 def load(folder: Path) -> Record | None:
@@ -108,6 +118,12 @@ def folder_of(home: Path, run_id: str) -> Path | None:
     known = {folder: found for folder in spools(home) if (found := load(folder)) is not None}
     fitting = [folder for folder, found in known.items() if run_id and found.run_id.startswith(run_id)]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def _never_began(folder: Path) -> bool:
+    """Whether there is no run to be made of a spool: all that it says has been read, and no run came of it."""
+    known = load(folder)
+    return known is not None and not known.run_id and known.sent == events.whole_size(folder)
 
 
 def _lock(handle: int, *, wait: bool) -> bool:

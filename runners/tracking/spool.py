@@ -9,13 +9,13 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from convspec.errors import RUN_FAILED, UserError
+from convspec.errors import UserError
+from runners.atomic import writing
 from runners.tracking import events, limits
 from runners.tracking.owner import Owner
 from runners.tracking.view import View
@@ -47,7 +47,8 @@ class Spool:
         self.folder = folder
         self.staging = folder / "artifacts"
         self.checkpoint = folder / "checkpoint.safetensors"
-        self._events = os.open(folder / events.FILE, os.O_RDWR | os.O_APPEND)
+        with writing(folder):
+            self._events = os.open(folder / events.FILE, os.O_RDWR | os.O_APPEND)
         self._times: dict[tuple[str, int], int] = {}  # when each figure of each step was recorded
         self._started = False
 
@@ -56,7 +57,7 @@ class Spool:
         """A new spool in `home/.convspec`, called `name`, or `name-2` and so on where that is taken."""
         parent = home / ".convspec"
         draft = parent / f".new-{os.getpid()}-{time.monotonic_ns()}"
-        with _writing(draft):
+        with writing(draft):
             (draft / "artifacts").mkdir(parents=True)
             (draft / events.FILE).write_text(events.line("owner", **asdict(Owner.current())))
             return cls(_claim(draft, parent, name))
@@ -67,7 +68,7 @@ class Spool:
         if (folder / events.FILE).is_file():
             return cls.reopen(folder)
         draft = folder / f".{events.FILE}.{os.getpid()}"
-        with _writing(folder):
+        with writing(folder):
             (folder / "artifacts").mkdir(exist_ok=True)
             draft.write_text(events.line("owner", **asdict(Owner.current())))
             draft.rename(folder / events.FILE)
@@ -145,7 +146,7 @@ class Spool:
         """Keep a copy of a file, to be stored in `folder` of the run's artifacts."""
         staged = self.staging / folder / path.name
         if staged != path:
-            with _writing(staged):
+            with writing(staged):
                 staged.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, staged)
         self._append("artifact", file=str(staged.relative_to(self.folder)), folder=folder)
@@ -178,24 +179,11 @@ class Spool:
     def _append(self, event: str, *, time_ms: int | None = None, **content: object) -> None:
         assert self._started or event in ("owner", "start"), "a run starts before anything of it is recorded"
         line = events.line(event, time_ms=time_ms, **content).encode()
-        with _writing(self.folder):
+        with writing(self.folder):
             written = os.write(self._events, line)
             if written != len(line):  # a full disk takes a part of the line; the rest would be glued to the next
                 os.ftruncate(self._events, os.fstat(self._events).st_size - written)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Say what a full or read-only disk means to whoever trains."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"The run cannot be recorded in {path}: {error.strerror}.",
-            hint="Make room there, or run from a folder that can be written.",
-            exit_code=RUN_FAILED,
-        ) from error
 
 
 def _claim(draft: Path, parent: Path, name: str) -> Path:

@@ -34,6 +34,18 @@ _REFUSALS = {
     "NOT_IMPLEMENTED": _NO_MLFLOW,
 }
 
+PERMANENT = frozenset(
+    {
+        "INVALID_PARAMETER_VALUE",
+        "INVALID_STATE",
+        "RESOURCE_DOES_NOT_EXIST",
+        "BAD_REQUEST",
+        "PERMISSION_DENIED",
+        "UNAUTHENTICATED",
+    }
+)
+"""Codes of errors with which a store refuses for good what it was sent."""
+
 SETTINGS: Mapping[str, str] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",

@@ -41,6 +41,83 @@ def leave_behind(home: Path, uri: str, *, name: str = "digits", owner: Owner | N
     return spool.folder
 
 
+def leave_family_behind(home: Path, uri: str) -> list[Path]:
+    """The spools of a finished family and of its two runs, one figure each, of which nothing was sent."""
+    folder = leave_behind(home, uri, name="small")
+    folders = [folder]
+    for key in ("plain-1", "plain-2"):
+        child = folder / record.CHILDREN / key
+        child.mkdir(parents=True)
+        spool = Spool.at(child)
+        spool.start("small", name=key, params={}, tags={})
+        spool.metrics({"accuracy/test": 0.5}, step=1)
+        spool.end("FINISHED")
+        folders.append(child)
+    return folders
+
+
+def settle(folder: Path, uri: str, *, run_id: str) -> None:
+    """Note that all of a spool is in a store."""
+    sent = events.whole_size(folder)
+    record.Record(uri, attempts=1, run_id=run_id, experiment_id="1", status="FINISHED", sent=sent).save(folder)
+
+
+def test_a_family_is_unsent_until_all_its_runs_are_sent(tmp_path: Path, away: str) -> None:
+    parent, first, second = leave_family_behind(tmp_path, away)
+    for folder in (parent, first):
+        settle(folder, away, run_id="0" * 32)
+    assert backlog.unsent(tmp_path) == [parent]
+    assert Amount.of(parent, record.load(parent) or record.Record(away)) == Amount(1, 0)
+    settle(second, away, run_id="1" * 32)
+    assert backlog.unsent(tmp_path) == []
+
+
+def test_a_run_of_a_family_that_never_began_is_not_waited_for(tmp_path: Path, away: str) -> None:
+    parent, *children = leave_family_behind(tmp_path, away)
+    for folder in (parent, children[0]):
+        settle(folder, away, run_id="0" * 32)
+    (children[1] / events.FILE).write_text(events.line("owner", **asdict(Owner.current())))
+    assert backlog.unsent(tmp_path) == [parent]
+    record.Record(away, sent=events.whole_size(children[1])).save(children[1])
+    assert backlog.unsent(tmp_path) == []
+
+
+def test_what_is_left_of_a_family_is_sent_with_the_runs_below(convspec: CommandLine, tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    parent, first, _ = leave_family_behind(tmp_path, uri)
+    damaged = (first / events.FILE).read_text().replace('"event":"end"', "\0")
+    (first / events.FILE).write_text(damaged)
+    done = convspec("sync", "--json")
+    (kept,) = done.json["kept"]
+    assert (done.code, kept["figures"], kept["files"]) == (1, 4, 1)  # figures before the damage wait for what follows
+    assert kept["reason"].startswith(f"plain-1: {first / events.FILE} is damaged before byte {len(damaged)};")
+    (first / events.FILE).write_text(damaged.replace("\0", '"event":"end"'))
+    done = convspec("sync")
+    assert (done.code, done.out) == (0, f"Sent run {kept['run_id']}, FINISHED, to {uri}: 1 figure, 0 files.\n")
+    client = open_client(uri)
+    runs = client.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{kept['run_id']}'")
+    assert sorted((run.info.run_name, run.info.status) for run in runs) == [
+        ("plain-1", "FINISHED"),
+        ("plain-2", "FINISHED"),
+    ]
+    assert not (parent / record.CHILDREN).exists()
+
+
+def test_another_store_gets_the_runs_below_from_the_beginning_too(
+    convspec: CommandLine, tmp_path: Path, away: str
+) -> None:
+    parent, first, _ = leave_family_behind(tmp_path, away)
+    for folder in (parent, first):
+        settle(folder, away, run_id="0" * 32)
+    uri = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    done = convspec("sync", "--tracking-uri", uri)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith(f"FINISHED, to {uri}: 5 figures, 1 file.\n")
+    client = open_client(uri)
+    runs = client.search_runs([client.get_experiment_by_name("small").experiment_id])
+    assert sorted(run.info.run_name for run in runs) == ["plain-1", "plain-2", "small seed 7"]
+
+
 def test_what_was_left_behind_is_sent_to_the_store_that_it_was_meant_for(convspec: CommandLine, tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     folder = leave_behind(tmp_path, uri)

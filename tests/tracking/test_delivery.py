@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -218,3 +219,32 @@ def test_a_deleted_experiment_is_one_message(
         deliver(spool.folder)
     assert str(caught.value).startswith("The experiment digits is deleted in sqlite:///")
     assert str(caught.value).endswith(f"Restore it with: mlflow experiments restore -x {experiment}")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "artifact", "file": "../secret", "folder": ""},
+        {"event": "artifact", "file": "artifacts/link", "folder": ""},
+        {"event": "artifact", "file": "artifacts/\0", "folder": ""},
+        {"event": "artifact", "file": "artifacts/plan.json", "folder": "../../other"},
+        {"event": "artifact", "file": "artifacts/plan.json", "folder": "/tmp"},
+        {"event": "model", "folder": "..", "name": "model", "values": {}, "times": {}, "step": 1},
+    ],
+    ids=["above", "link", "null", "into above", "into absolute", "model"],
+)
+def test_a_spool_sends_no_file_but_its_own(
+    spool: Spool, start: Start, deliver: Deliver, client: MlflowClient, event: dict[str, object]
+) -> None:
+    start()
+    (spool.folder.parent / "secret").write_text("key")
+    (spool.staging / "plan.json").write_text("{}")
+    (spool.staging / "link").symlink_to(spool.folder.parent / "secret")
+    with (spool.folder / events.FILE).open("a") as file:
+        file.write(json.dumps(event | {"time_ms": 1}) + "\n")
+    with pytest.raises(UserError, match="outside its folder; that is not sent"):
+        deliver(spool.folder)
+    known = record.load(spool.folder)
+    assert known is not None
+    assert client.list_artifacts(known.run_id) == []
+    assert not list(Path(spool.folder.parent).rglob("MLmodel"))

@@ -10,19 +10,27 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from runners.tracking import process, record
+from convspec.errors import UserError
+from runners.family.folder import _Note
+from runners.family.recording import Recording
+from runners.family.task import Outcome
+from runners.search.journal import Journal
+from runners.tracking import events, process, record
 from runners.tracking.database import fold_log
 from runners.tracking.owner import Owner
 from runners.tracking.spool import Spool
 from runners.tracking.store import open_client
 from tests.conftest import CommandLine
+from tests.family.conftest import COMPARISON
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -124,3 +132,87 @@ def test_a_store_that_is_read_only_is_one_message_before_anything_is_trained(
     hint = "Change its permissions, or name another store with --tracking-uri."
     assert (done.code, done.err) == (2, f"Error: The store {small / 'mlflow.db'} cannot be written. {hint}\n")
     assert (small / "mlflow.db").read_bytes() == before
+
+
+BEGIN = """
+from pathlib import Path
+from convspec.loading import load_all
+from runners.family.comparison import identity_of
+from runners.family.folder import Family
+print(Family.open(Path.cwd(), identity_of(load_all("small.yaml"), ()), again=False).folder)
+"""
+
+
+@pytest.fixture
+def family(small: Path, environment: dict[str, str]) -> Path:
+    """The folder of a comparison, `small.yaml`, that was begun and is run by nobody, on a disk that cannot be written."""
+    (small / "small.yaml").write_text(COMPARISON)
+    begun = subprocess.run(
+        [sys.executable, "-c", BEGIN], cwd=small, env=environment, capture_output=True, text=True, check=True
+    )
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+    return Path(begun.stdout.strip())
+
+
+def test_a_comparison_that_cannot_be_gone_on_with_on_a_read_only_disk_is_one_message(
+    small: Path, family: Path, environment: dict[str, str]
+) -> None:
+    done = CommandLine(small, environment)("run", "small.yaml")
+    hint = "Make room there, or run from a folder that can be written."
+    reason = f"The run cannot be recorded in {family}: Read-only file system."
+    assert (done.code, done.err) == (1, f"Error: {reason} {hint}\n")
+
+
+def test_what_a_family_cannot_keep_on_a_read_only_disk_is_one_message(family: Path) -> None:
+    note = _Note.read(family)
+    assert note is not None
+    with pytest.raises(UserError, match=r"cannot be recorded in .*: Read-only file system"):
+        note.write(family)
+    with pytest.raises(UserError, match=r"cannot be recorded in .*trials\.jsonl: Read-only file system"):
+        Journal(family)
+    with pytest.raises(UserError, match=r"cannot be recorded in .*: Read-only file system"):
+        Outcome("plain-seed-1", "FINISHED").write(family)
+    with pytest.raises(UserError, match=r"cannot be recorded in .*: Read-only file system"):
+        Spool.reopen(family)
+
+
+def test_a_journal_that_fills_the_disk_keeps_its_whole_lines(small: Path) -> None:
+    journal = Journal(small)
+    journal.write({"trial": 1})
+    fill(small)
+    with pytest.raises(UserError, match="No space left on device"):
+        for _ in range(100):
+            journal.write({"knobs": "x" * 1000})
+    journal.close()
+    again = Journal(small)
+    assert again.entries[0] == {"trial": 1}
+    assert all(entry == {"knobs": "x" * 1000} for entry in again.entries[1:])
+    again.close()
+
+
+def test_a_table_that_fills_the_disk_is_one_message(small: Path) -> None:
+    recording = Recording(Spool.create(small, "small"))
+    fill(small)
+    with pytest.raises(UserError, match=r"cannot be recorded in .*comparison\.md: No space left on device"):
+        recording.keep("comparison.md", "|" * 10_000)
+    os.close(recording.spool._events)
+
+
+def test_runs_on_a_read_only_disk_are_listed_though_what_was_killed_cannot_be_delivered(
+    small: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    gone = asdict(replace(Owner.current(), pid_start="1"))
+    blank, begun = (Spool.create(small, name) for name in ("blank", "begun"))
+    for spool in (blank, begun):
+        (spool.folder / events.FILE).write_text(events.line("owner", **gone))
+    begun.start("digits", name="digits seed 7", params={}, tags={})
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    record.Record(uri).save(begun.folder)
+    for spool in (blank, begun):
+        os.close(spool._events)
+    subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+    done = CommandLine(small, environment)("list", "--tracking-uri", uri)
+    assert done.code == 0
+    for folder, place in ((blank.folder, blank.folder), (begun.folder, small / ".convspec" / "sweep.log")):
+        reason = f"The run cannot be recorded in {place}: Read-only file system."
+        assert f"Run {folder.name} is not recorded completely yet: {reason}" in done.err

@@ -10,6 +10,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from runners.tracking import events, record
 from runners.tracking.orphans import reap, sweep
 from runners.tracking.owner import Owner
@@ -128,5 +130,33 @@ def test_a_run_whose_spool_is_lost_is_ended_by_its_tags(client: MlflowClient, ho
 def test_a_run_that_has_a_spool_is_left_to_the_sweep(client: MlflowClient, home: Path, uri: str, spool: Spool) -> None:
     run_id = client.create_run(client.create_experiment("digits"), tags=DEAD.tags()).info.run_id
     record.Record(uri, run_id=run_id).save(spool.folder)
+    assert reap(client, home) == []
+    assert client.get_run(run_id).info.status == "RUNNING"
+
+
+def test_a_run_whose_record_a_power_cut_emptied_is_kept(home: Path, spool: Spool, start: Start) -> None:
+    start()
+    (spool.folder / record.FILE).write_text("")
+    _abandon(spool)
+    assert sweep(home) == []
+    assert '"event":"start"' in (spool.folder / events.FILE).read_text()
+
+
+@pytest.mark.parametrize("left", ["children/plain-1", "family.json"])
+def test_a_family_whose_record_a_power_cut_emptied_is_kept(home: Path, spool: Spool, left: str) -> None:
+    (spool.folder / left).mkdir(parents=True)
+    (spool.folder / record.FILE).write_text("")
+    _abandon(spool)
+    assert sweep(home) == []
+    assert (spool.folder / left).is_dir()
+
+
+def test_a_run_within_a_family_that_has_a_spool_is_left_to_the_sweep(
+    client: MlflowClient, home: Path, uri: str, spool: Spool
+) -> None:
+    run_id = client.create_run(client.create_experiment("digits"), tags=DEAD.tags()).info.run_id
+    child = spool.folder / record.CHILDREN / "plain-1"
+    child.mkdir(parents=True)
+    record.Record(uri, run_id=run_id).save(Spool.at(child).folder)
     assert reap(client, home) == []
     assert client.get_run(run_id).info.status == "RUNNING"
