@@ -210,7 +210,7 @@ class _Searching:
 
     def _goes_on(self, key: str, epoch: int, metrics: Mapping[str, float]) -> bool:
         (objective,) = self.searching.search.objectives
-        return self.course.goes_on(number_of(key), epoch, metrics[objective.metric])
+        return self.course.goes_on(number_of(key), epoch, metrics.get(objective.metric, math.nan))
 
     def _ended(self, outcome: Outcome, workforce: Workforce) -> Trial | None:
         """The trial that is over with this training, if it is."""
@@ -331,6 +331,9 @@ def end_of(trial: Trial, outcomes: Sequence[Outcome], course: Course) -> End:
     if stopped is not None:
         last = course.measured(trial.number, stopped.epochs)
         assert last is not None, "a trial is stopped by what was measured"
+        if math.isnan(last):
+            metric = course.searching.search.objectives[0].metric
+            return End("FAILED", None, f"it has no {metric}", metrics, seconds, epochs)
         return End("STOPPED", (last,), stopped.reason, metrics, seconds, epochs)
     plan = trial.candidate.loaded.plan
     known = metrics | {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from convspec.errors import UserError
 from convspec.searching import Searching
+from runners.family.search import end_of
+from runners.family.task import Outcome
 from runners.search.course import Course, End, Trial
 from runners.search.front import front, ranked
 from runners.search.journal import FILE, Journal
@@ -95,6 +98,17 @@ def test_a_journal_of_another_search_is_refused(tmp_path: Path) -> None:
     other = searching((SEARCH % "random").replace("[3, 5, 9]", "[5, 3, 4]"))
     with pytest.raises(UserError, match="trial 0 is another one"):
         Course(other, Journal(tmp_path))
+
+
+@pytest.mark.parametrize("measured", [0.5, math.nan], ids=["measured", "not measured"])
+def test_a_trial_that_was_stopped_without_its_objective_has_failed(measured: float, tmp_path: Path) -> None:
+    course = Course(searching(SEARCH % "random"), Journal(tmp_path))
+    trial = course.propose()
+    assert isinstance(trial, Trial)
+    course.goes_on(trial.number, 2, measured)
+    end = end_of(trial, [Outcome("trial-0", "STOPPED", "stopped early", epochs=2, seconds=1.5)], course)
+    failed = End("FAILED", None, "it has no accuracy/validation", seconds=1.5, epochs=2)
+    assert end == (failed if math.isnan(measured) else End("STOPPED", (0.5,), "stopped early", {}, 1.5, 2))
 
 
 def test_a_budget_of_seconds_ends_a_search(tmp_path: Path) -> None:
