@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from random import Random
 from statistics import fmean
 from typing import Any
@@ -89,13 +90,25 @@ def of_search(searching: Searching, survey: Survey, request: Request) -> Estimat
         raise UserError(
             "None of the candidates drawn can be trained.", hint="`convspec check` says what is wrong with one of them."
         )
-    most = survey.distinct if survey.is_exact else None
-    trials = min(count for count in (search.trials, most) if count is not None)
-    notes = [f"only {most:,} candidates differ"] if search.trials and most is not None and most < search.trials else []
+    trials, notes = _trials(search.trials, survey)
     notes += ["stopping ends some trials early: it takes less"] if search.stopping else []
     if search.budget.seconds is not None:
         notes.append(f"it ends after {duration(search.budget.seconds)} of training at the latest")
     return _estimate(valid, trials * len(search.seeds or (0,)), request, trials=trials, notes=notes)
+
+
+def _trials(asked: int | None, survey: Survey) -> tuple[int, list[str]]:
+    """How many trials there will be, and what is to be said of that."""
+    if survey.is_exact:
+        few = asked is not None and survey.distinct < asked
+        notes = [f"only {survey.distinct:,} candidates differ"] if few else []
+        return survey.distinct if asked is None or few else asked, notes
+    if asked is not None:
+        return asked, []
+    assert survey.size is not None, "a search without a number of trials has an end"
+    return max(1, round(Fraction(survey.size * survey.valid, survey.tried))), [
+        "the number of runs is estimated from a sample"
+    ]
 
 
 def _estimate(
