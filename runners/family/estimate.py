@@ -65,11 +65,11 @@ class Estimate:
 
     def lines(self) -> list[str]:
         pace = ", ".join(f"{one.seconds * 1e6:.1f} µs at {one.multiply_adds:,}" for one in self.measured)
-        workers = f"{self.workers} worker{'s' * (self.workers > 1)}"
         return [
             f"runs     {self.runs:,}",
             f"pace     an example in training takes {pace} multiply-adds",
-            f"time     about {duration(self.seconds)} with {workers}; {duration(self.training_seconds)} of training in all",
+            f"time     about {duration(self.seconds)} with {_workers(self.workers)}; "
+            f"{duration(self.training_seconds)} of training in all",
             *self.notes,
         ]
 
@@ -123,7 +123,9 @@ def _estimate(
     each = fmean(pace(loaded.plan.multiply_adds) * _examples(loaded, datasets) for loaded in sample)
     training = each * runs
     seconds = STARTING_SECONDS + (training + RECORDING_SECONDS * runs) / min(request.workers, runs)
-    return Estimate(runs, trials, request.workers, seconds, training, tuple(measured), tuple(notes))
+    here = f"this is for {_workers(request.workers)} of this machine, not for the cluster"
+    said = [*notes, here] if request.nodes is not None else notes
+    return Estimate(runs, trials, request.workers, seconds, training, tuple(measured), tuple(said))
 
 
 def _examples(loaded: Loaded, datasets: Datasets) -> float:
@@ -180,6 +182,10 @@ def _pace(measured: Sequence[Measured]) -> Callable[[int], float]:
     if len(set(adds)) < 2:
         return lambda multiply_adds: fmean(seconds)
     return lambda multiply_adds: float(np.interp(multiply_adds, adds, seconds))
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'s' * (count > 1)}"
 
 
 def duration(seconds: float) -> str:

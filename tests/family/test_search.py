@@ -245,7 +245,9 @@ def test_a_dry_run_of_a_comparison_measures_its_architectures(convspec: CommandL
     text = SEARCH.partition("search:")[0].replace("seed: 3", "seeds: [1, 2, 3]")
     (convspec.folder / "small.yaml").write_text(text)
     done = convspec("run", "small.yaml", "--dry-run", "--json")
-    assert (done.json["runs"], len(done.json["measured"])) == (3, 1)
+    assert (done.json["runs"], len(done.json["measured"]), done.json["notes"]) == (3, 1, [])
+    cluster = convspec("run", "small.yaml", "--dry-run", "--json", "--on", "ray", "--workers", "1")
+    assert cluster.json["notes"] == ["this is for 1 worker of this machine, not for the cluster"]
     assert [path.name for path in convspec.folder.iterdir()] == ["small.yaml"]
 
 
