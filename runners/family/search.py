@@ -129,9 +129,7 @@ class _Searching:
             },
         )
         done = [trial for trial in self.course.trials if trial.end is not None]
-        self._record(
-            done
-        )  # figures that the spool has are not recorded again; a kill may have come before the last ones
+        self._record(done)  # those that the spool has are left out; a kill may have come before the last
         observer.on_start(self.searching, done)
         try:
             with Interruption() as interruption, self._workforce(interruption) as workforce:
