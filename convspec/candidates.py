@@ -21,7 +21,7 @@ from convspec.loading import Loaded, check_tree
 from convspec.nodes import Node
 from convspec.pipeline import Pipeline
 from convspec.plan import PlanError, plan
-from convspec.search import Budget
+from convspec.search import Budget, Search
 
 MOST_COUNTED = 20_000
 """Points up to which every one is tried to count those that are valid."""
@@ -48,8 +48,10 @@ class Candidate(NamedTuple):
 class Candidates:
     """Makes candidates of the points of a search."""
 
-    def __init__(self, combinations: Combinations, *, file: str, folder: Path, budget: Budget) -> None:
-        self.combinations, self.file, self.folder, self.budget = combinations, file, folder, budget
+    def __init__(self, combinations: Combinations, search: Search, *, file: str, folder: Path) -> None:
+        self.combinations, self.file, self.folder = combinations, file, folder
+        self.budget: Budget = search.budget
+        self.validated = next((one.metric for one in search.objectives if one.metric.endswith("/validation")), None)
         self._describe = lru_cache(maxsize=64)(self._described)
 
     @property
@@ -76,7 +78,11 @@ class Candidates:
             return Rejection(self._reason(tree))
         except PlanError as error:
             return Rejection(f"{error.faults[0].message}.")
-        return self._beyond(loaded) or Candidate(point, self.choice(point), loaded, digest_of(loaded.pipeline))
+        return (
+            self._unmeasured(loaded)
+            or self._beyond(loaded)
+            or Candidate(point, self.choice(point), loaded, digest_of(loaded.pipeline))
+        )
 
     def _load(self, tree: Node) -> Loaded:
         """The same as `check_tree`, without the places of what is wrong, and much faster."""
@@ -97,6 +103,12 @@ class Candidates:
             first = error.problems[0]
             return f"{first.path}  {first.message}".strip()
         raise AssertionError("what cannot be loaded has a reason")
+
+    def _unmeasured(self, loaded: Loaded) -> Rejection | None:
+        """What has no objective."""
+        if self.validated is None or loaded.pipeline.data.split.validation > 0:
+            return None
+        return Rejection(f"there is no {self.validated} without validation examples.")
 
     def _beyond(self, loaded: Loaded) -> Rejection | None:
         """What is beyond the budget."""

@@ -28,6 +28,10 @@ Number = Annotated[
 """A number that remembers whether it was written whole: 1 and 1.0 differ."""
 
 
+MOST_STEPS = 2**53
+"""Steps of a range; beyond that neighbouring numbers are not told apart any more."""
+
+
 class Range(Spec):
     """Numbers between two ends, both of them included."""
 
@@ -65,6 +69,18 @@ class Range(Spec):
         if self.step is not None and self.step > self.to - self.start:
             text = f"a step of {self.step:g} leads beyond {self.to:g} at once"
             raise broken(text, field="step", hint="Take a smaller step.")
+
+    @rule
+    def values_can_be_told_apart(self) -> None:
+        extent = float(self.to) - float(self.start)
+        if not math.isfinite(extent):
+            text = f"a range from {self.start:g} to {self.to:g} is wider than a number can say"
+            raise broken(text, field="to", hint="Bring the ends closer together.")
+        if self.stride is not None and extent / self.stride > MOST_STEPS:
+            text = f"a range has at most {MOST_STEPS:,} steps. Got {extent / self.stride:.3g}"
+            raise broken(
+                text, field="to" if self.step is None else "step", hint="Take a greater step, or a smaller range."
+            )
 
     @property
     def is_whole(self) -> bool:

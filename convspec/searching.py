@@ -28,6 +28,8 @@ NO_KNOBS = {
     "seed": "The luckiest seed is no better than the others: give `search.seeds`, and each trial is trained with all of them.",
 }
 """Keys that are not searched, and why."""
+SPLITTING = {"data", "data.split", "data.split.validation"}
+"""Knobs that can give validation examples where the file as it stands has none."""
 TRIED = 400
 """Points that are tried before it is left open whether any of them fits."""
 
@@ -86,7 +88,7 @@ def searching(tree: Node, file: str, *, folder: Path, text: str, check: Callable
         raise PipelineError(problems)
     problems += _strange_objectives(search, loaded, places)
     if not problems:
-        candidates = Candidates(combinations, file=file, folder=folder, budget=search.budget)
+        candidates = Candidates(combinations, search, file=file, folder=folder)
         problems += _nothing_fits(candidates, places)
     if problems:
         raise PipelineError(problems)
@@ -272,7 +274,7 @@ def _strange_objectives(search: Search, loaded: Loaded, places: Places) -> Itera
         return
     given = {"classes": ("error", "r2"), "numbers": ("accuracy",)}["numbers" if data.targets else "classes"]
     instead = "error, r2 or cost" if data.targets else "accuracy or cost"
-    unvalidated = pipeline.data.split.validation == 0 and "data.split.validation" not in search.knobs
+    unvalidated = pipeline.data.split.validation == 0 and not SPLITTING & search.knobs.keys()
     for metric, rises in search.objectives:
         at = (KEY, "maximize" if rises else "minimize")
         figure, _, part = metric.partition("/")

@@ -116,6 +116,14 @@ def check_single(**given: object) -> None:
             )
 
 
+def workers_here(asked: int | None, cores: int, *, is_here: bool) -> int:
+    """How many workers there are on this machine; where they train (`is_here`), it says so if more were asked for."""
+    count = min(asked or cores, cores)
+    if is_here and asked is not None and asked > count:
+        echo_error(f"{asked} workers asked for; {cores} core{'s' * (cores > 1)}: {count} worker{'s' * (count > 1)}.")
+    return count
+
+
 def nodes_of(on: str | None, *, cpus: int | None, gpus: float | None, workers: int | None, device: str) -> Nodes | None:
     """The cluster that options ask for, if they do. Raises UsageError or UserError where they do not fit together."""
     if on is None:

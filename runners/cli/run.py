@@ -52,7 +52,8 @@ MOST_ROWS_SHOWN = 20
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
-    help="Runs of a file with several that are trained at once; by default one for each core, or as many as fit into a cluster.",
+    help="Runs of a file with several that are trained at once; by default one for each core of this machine, which is also the "
+    "most, or as many as fit into a cluster.",
 )
 @on_option
 @cpus_option
@@ -96,7 +97,7 @@ def command(  # noqa: PLR0913 - one for each option
     as it says are; after an interruption the same command goes on. With --on ray they are trained over a Ray cluster.
     """
     from convspec.loading import Loaded, load, load_all
-    from runners.cli.families import check_options, check_single, nodes_of, run_several
+    from runners.cli.families import check_options, check_single, nodes_of, run_several, workers_here
     from runners.cli.progress import progress
     from runners.environment import cores
     from runners.family.request import Request as FamilyRequest
@@ -114,7 +115,7 @@ def command(  # noqa: PLR0913 - one for each option
     if not isinstance(loaded, Loaded):
         check_options(resume=resume, compile=compiled, processes=processes)
         nodes = nodes_of(on, cpus=cpus, gpus=gpus, workers=workers, device=device)
-        count = min(workers or cores(), cores())
+        count = workers_here(workers, cores(), is_here=nodes is None)
         threads = threads or (nodes.cpus if nodes else max(1, cores() // count))
         uri = resolve_uri(tracking_uri, Path.cwd())
         asked = FamilyRequest(Path.cwd(), uri, count, threads, device, settings, again, nodes)

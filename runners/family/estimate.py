@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from random import Random
 from statistics import fmean
 from typing import Any
@@ -64,11 +65,11 @@ class Estimate:
 
     def lines(self) -> list[str]:
         pace = ", ".join(f"{one.seconds * 1e6:.1f} µs at {one.multiply_adds:,}" for one in self.measured)
-        workers = f"{self.workers} worker{'s' * (self.workers > 1)}"
         return [
             f"runs     {self.runs:,}",
             f"pace     an example in training takes {pace} multiply-adds",
-            f"time     about {duration(self.seconds)} with {workers}; {duration(self.training_seconds)} of training in all",
+            f"time     about {duration(self.seconds)} with {_workers(self.workers)}; "
+            f"{duration(self.training_seconds)} of training in all",
             *self.notes,
         ]
 
@@ -89,13 +90,25 @@ def of_search(searching: Searching, survey: Survey, request: Request) -> Estimat
         raise UserError(
             "None of the candidates drawn can be trained.", hint="`convspec check` says what is wrong with one of them."
         )
-    most = survey.distinct if survey.is_exact else None
-    trials = min(count for count in (search.trials, most) if count is not None)
-    notes = [f"only {most:,} candidates differ"] if search.trials and most is not None and most < search.trials else []
+    trials, notes = _trials(search.trials, survey)
     notes += ["stopping ends some trials early: it takes less"] if search.stopping else []
     if search.budget.seconds is not None:
         notes.append(f"it ends after {duration(search.budget.seconds)} of training at the latest")
     return _estimate(valid, trials * len(search.seeds or (0,)), request, trials=trials, notes=notes)
+
+
+def _trials(asked: int | None, survey: Survey) -> tuple[int, list[str]]:
+    """How many trials there will be, and what is to be said of that."""
+    if survey.is_exact:
+        few = asked is not None and survey.distinct < asked
+        notes = [f"only {survey.distinct:,} candidates differ"] if few else []
+        return survey.distinct if asked is None or few else asked, notes
+    if asked is not None:
+        return asked, []
+    assert survey.size is not None, "a search without a number of trials has an end"
+    return max(1, round(Fraction(survey.size * survey.valid, survey.tried))), [
+        "the number of runs is estimated from a sample"
+    ]
 
 
 def _estimate(
@@ -110,7 +123,9 @@ def _estimate(
     each = fmean(pace(loaded.plan.multiply_adds) * _examples(loaded, datasets) for loaded in sample)
     training = each * runs
     seconds = STARTING_SECONDS + (training + RECORDING_SECONDS * runs) / min(request.workers, runs)
-    return Estimate(runs, trials, request.workers, seconds, training, tuple(measured), tuple(notes))
+    here = f"this is for {_workers(request.workers)} of this machine, not for the cluster"
+    said = [*notes, here] if request.nodes is not None else notes
+    return Estimate(runs, trials, request.workers, seconds, training, tuple(measured), tuple(said))
 
 
 def _examples(loaded: Loaded, datasets: Datasets) -> float:
@@ -167,6 +182,10 @@ def _pace(measured: Sequence[Measured]) -> Callable[[int], float]:
     if len(set(adds)) < 2:
         return lambda multiply_adds: fmean(seconds)
     return lambda multiply_adds: float(np.interp(multiply_adds, adds, seconds))
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker{'s' * (count > 1)}"
 
 
 def duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -75,9 +76,13 @@ def search(searching: Searching, request: Request, observer: Observer) -> Found:
     if isinstance(family, Finished):
         return _known(family)
     with open_site(request, family) as site:
+        from runners.search.course import Course
+        from runners.search.journal import Journal
+
         drainer = start_drainer(family.spool, request.tracking_uri)
         try:
-            return _Searching(searching, request, family, site, drainer, started).go(observer)
+            with closing(Journal(family.folder)) as journal:
+                return _Searching(Course(searching, journal), request, family, site, drainer, started).go(observer)
         finally:
             drainer.close()
 
@@ -96,15 +101,12 @@ class _Searching:
     """The stages of one search."""
 
     def __init__(
-        self, searching: Searching, request: Request, family: Family, site: Site, drainer: Drainer, started: float
+        self, course: Course, request: Request, family: Family, site: Site, drainer: Drainer, started: float
     ) -> None:
-        from runners.search.course import Course
-        from runners.search.journal import Journal
-
-        self.searching, self.request, self.family, self.site = searching, request, family, site
+        self.course, self.searching = course, course.searching
+        self.request, self.family, self.site = request, family, site
         self.drainer, self.started = drainer, started
         self.recording = Recording(family.spool)
-        self.course: Course = Course(searching, Journal(family.folder))
         self.under_way: dict[int, _UnderWay] = {}
         self.exhausted = ""
 
@@ -128,7 +130,9 @@ class _Searching:
                 "seeds": ", ".join(map(str, self.seeds)),
             },
         )
-        observer.on_start(self.searching, [trial for trial in self.course.trials if trial.end is not None])
+        done = [trial for trial in self.course.trials if trial.end is not None]
+        self._record(done)  # those that the spool has are left out; a kill may have come before the last
+        observer.on_start(self.searching, done)
         try:
             with Interruption() as interruption, self._workforce(interruption) as workforce:
                 is_over = self._train(workforce, observer)
@@ -165,7 +169,7 @@ class _Searching:
                 return False
             ended = self._ended(outcome, workforce)
             if ended is not None:
-                self._record(ended)
+                self._record([ended])
                 observer.on_trial(ended)
 
     def _begin_more(self, workforce: Workforce) -> None:
@@ -212,7 +216,7 @@ class _Searching:
 
     def _goes_on(self, key: str, epoch: int, metrics: Mapping[str, float]) -> bool:
         (objective,) = self.searching.search.objectives
-        return self.course.goes_on(number_of(key), epoch, metrics[objective.metric])
+        return self.course.goes_on(number_of(key), epoch, metrics.get(objective.metric, math.nan))
 
     def _ended(self, outcome: Outcome, workforce: Workforce) -> Trial | None:
         """The trial that is over with this training, if it is."""
@@ -228,18 +232,19 @@ class _Searching:
         self.course.over(one.trial.number, end_of(one.trial, one.outcomes, self.course))
         return one.trial
 
-    def _record(self, trial: Trial) -> None:
-        """The objective of a trial, and the best so far, as figures of the search."""
+    def _record(self, trials: Sequence[Trial]) -> None:
+        """The objectives of trials that are over, and the best so far, as figures of the search."""
         from runners.search.front import ranked
 
         objectives = self.searching.search.objectives
         best = ranked(self.course.trials, objectives)
-        if trial.end is None or trial.end.status != "FINISHED" or not trial.end.values:
-            return
-        figures = {f"trial/{one.metric}": value for one, value in zip(objectives, trial.end.values, strict=True)}
-        if len(objectives) == 1 and best[0].end and best[0].end.values:
-            figures[f"best/{objectives[0].metric}"] = best[0].end.values[0]
-        self.family.spool.metrics(figures, step=trial.number)
+        for trial in trials:
+            if trial.end is None or trial.end.status != "FINISHED" or not trial.end.values:
+                continue
+            figures = {f"trial/{one.metric}": value for one, value in zip(objectives, trial.end.values, strict=True)}
+            if len(objectives) == 1 and best[0].end and best[0].end.values:
+                figures[f"best/{objectives[0].metric}"] = best[0].end.values[0]
+            self.family.spool.metrics(figures, step=trial.number)
 
     def _interrupted(self) -> UserError:
         self.family.spool.end("KILLED", reason="interrupted")
@@ -334,6 +339,9 @@ def end_of(trial: Trial, outcomes: Sequence[Outcome], course: Course) -> End:
     if stopped is not None:
         last = course.measured(trial.number, stopped.epochs)
         assert last is not None, "a trial is stopped by what was measured"
+        if math.isnan(last):
+            metric = course.searching.search.objectives[0].metric
+            return End("FAILED", None, f"it has no {metric}", metrics, seconds, epochs)
         return End("STOPPED", (last,), stopped.reason, metrics, seconds, epochs)
     plan = trial.candidate.loaded.plan
     known = metrics | {

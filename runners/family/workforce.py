@@ -96,7 +96,8 @@ class Workforce:
             if self.stop():
                 return None
             for key, _ in self._selector.select(0.2):
-                self._listen(key.data)
+                if any(hand is key.data for hand in self._hands):  # one may have been lost since, over an answer before
+                    self._listen(key.data)
         return self._done.popleft()
 
     def close(self) -> None:

@@ -83,6 +83,7 @@ class Course:
                     "digest": found.candidate.digest,
                     "attempts": found.attempts,
                     "choice": found.candidate.choice,
+                    "rejected": found.rejected,
                 }
             )
             return self._begin(found.candidate)
@@ -133,7 +134,9 @@ class Course:
                         f"{self.journal.path} does not belong to {self.searching.file}: trial {number} is another one.",
                         hint="Begin anew with --again.",
                     )
-                self.proposals.recall(Proposal(number, candidate, attempts), self.outcomes)
+                found = entry.get("rejected", {})
+                rejected = {reason: [tuple(each) for each in points] for reason, points in found.items()}
+                self.proposals.recall(Proposal(number, candidate, attempts, rejected), self.outcomes)
                 self._begin(candidate)
             case {"event": "judged", "number": number, "epoch": epoch, "value": value, "goes_on": goes_on}:
                 assert self.verdicts is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optuna.samplers import NSGAIISampler
+from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from convspec.candidates import Candidates
@@ -14,6 +15,14 @@ from runners.search.space import space_of
 
 GENERATION = "NSGAIISampler:generation"
 """Where the sampler looks for the generation of a trial."""
+
+
+class _Sampler(NSGAIISampler):
+    """Optuna gives the parents of a generation in the order of their rank when they are selected, and by number ever after."""
+
+    def select_parent(self, study: Study, generation: int) -> list[FrozenTrial]:
+        """By number at once, so that the trial that a study is asked for first is the same as if it came later."""
+        return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
 
 
 class GeneticProposals(Proposals):
@@ -31,7 +40,7 @@ class GeneticProposals(Proposals):
     def choose(self, number: int, attempt: int, outcomes: Outcomes) -> Point | None:
         strategy = self.strategy
         with quiet():
-            sampler = NSGAIISampler(
+            sampler = _Sampler(
                 population_size=strategy.population,
                 crossover_prob=strategy.crossover,
                 mutation_prob=strategy.mutation,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from random import Random
+from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 from convspec.candidates import MOST_COUNTED, Candidate, Candidates, random_point
@@ -43,12 +44,18 @@ Outcomes = Mapping[int, Told]
 """Trials that are over, by their numbers."""
 
 
+Rejected = Mapping[str, Sequence[Point]]
+"""Points that are no candidates, by the reason."""
+
+
 class Proposal(NamedTuple):
-    """A candidate for a number, and how many points were chosen in vain before it."""
+    """A candidate for a number, how many points were chosen in vain before it, and those of them that were rejected, behind the
+    proposal before."""
 
     number: int
     candidate: Candidate
     attempts: int
+    rejected: Rejected = MappingProxyType({})
 
 
 class Proposals(ABC):
@@ -61,6 +68,7 @@ class Proposals(ABC):
         self.search, self.candidates = search, candidates
         self.points: list[Point] = []
         self.rejected: Counter[str] = Counter()
+        self._in_vain: dict[str, list[Point]] = {}
         self._digests: dict[str, int] = {}
         self._known: dict[Point, str] = {}
 
@@ -79,16 +87,19 @@ class Proposals(ABC):
                 return Exhausted("every combination has had its turn")
             found = self._new(point)
             if found is not None:
-                return self._accept(Proposal(number, found, attempt))
+                return self._accept(number, found, attempt)
         for attempt, point in enumerate(self._last_resort(number), self.patience):
             found = self._new(point)
             if found is not None:
-                return self._accept(Proposal(number, found, attempt))
+                return self._accept(number, found, attempt)
         return Exhausted(f"no new candidate was found for trial {number}")
 
     def recall(self, proposal: Proposal, outcomes: Outcomes) -> None:
         """Takes the next trial over as it was proposed before an interruption, when these outcomes were known."""
         self.remember(proposal, outcomes)
+        for reason, points in proposal.rejected.items():
+            self.rejected[reason] += len(points)
+            self._known |= dict.fromkeys(points, "")
         self._keep(proposal)
 
     @abstractmethod
@@ -112,7 +123,9 @@ class Proposals(ABC):
         text = f"{self.search.seed} {number} {attempt}"
         return int.from_bytes(sha256(text.encode()).digest()[:4], "big") >> 1
 
-    def _accept(self, proposal: Proposal) -> Proposal:
+    def _accept(self, number: int, candidate: Candidate, attempts: int) -> Proposal:
+        proposal = Proposal(number, candidate, attempts, self._in_vain)
+        self._in_vain = {}
         self.accept(proposal)
         self._keep(proposal)
         return proposal
@@ -131,6 +144,7 @@ class Proposals(ABC):
         self._known[point] = digest
         if not isinstance(found, Candidate):
             self.rejected[found.reason] += 1
+            self._in_vain.setdefault(found.reason, []).append(point)
             return None
         return None if digest in self._digests else found
 

@@ -195,6 +195,19 @@ class TestCandidates:
             "over the budget: 410 parameters, 200 is the most.",
         ]
 
+    def test_what_is_not_validated_is_a_rejection_where_validation_counts(self) -> None:
+        lines = "knobs: {data.split.validation: [0.1, 0]}\ntrials: 2\nstopping: median\n"
+        reason = "there is no accuracy/validation without validation examples."
+        validated = searching(lines + "maximize: accuracy/validation").candidates
+        assert isinstance(validated.at((0,)), Candidate)
+        assert validated.at((1,)) == Rejection(reason)
+        assert isinstance(searching(lines + "minimize: cost/training").candidates.at((1,)), Candidate)
+
+    def test_a_split_that_is_a_knob_may_give_validation_examples(self) -> None:
+        base = BASE.replace("{source: digits}", "{source: digits, split: {validation: 0}}")
+        what = searching("knobs: {data.split: [{validation: 0}, {validation: 0.2}]}\n" + REST, base=base)
+        assert [isinstance(what.candidates.at((at,)), Candidate) for at in (0, 1)] == [False, True]
+
     def test_all_of_a_small_space_is_counted(self) -> None:
         what = searching("knobs: {network.edges.size: [3, 5, 9, 11], training.batch: {from: 1, to: 50}}\n" + REST)
         found = survey(what.candidates)

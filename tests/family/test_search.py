@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from convspec.candidates import digest_of
+from convspec.candidates import Survey, digest_of
 from convspec.loading import load
+from runners.family import estimate
 from runners.files import digest
 from tests.conftest import CommandLine
 from tests.family.test_survival import workers_of
@@ -221,11 +222,32 @@ def test_a_dry_run_counts_and_measures_and_leaves_nothing(convspec: CommandLine)
     assert said.startswith("space    24 combinations, 12 of them valid, 12 different pipelines\ninvalid  6: ")
 
 
+SURVEYS = {
+    "all of a small space": (None, Survey(24, 24, 12, 10, {}), (10, [])),
+    "fewer than there are": (7, Survey(24, 24, 12, 10, {}), (7, [])),
+    "more than there are": (50, Survey(24, 24, 12, 10, {}), (10, ["only 10 candidates differ"])),
+    "some of a large space": (50, Survey(30_000, 1000, 250, 249, {}), (50, [])),
+    "some of a space without end": (50, Survey(None, 1000, 250, 249, {}), (50, [])),
+    "all of a large space": (
+        None,
+        Survey(30_000, 1000, 250, 249, {}),
+        (7500, ["the number of runs is estimated from a sample"]),
+    ),
+}
+
+
+@pytest.mark.parametrize(("asked", "survey", "expected"), SURVEYS.values(), ids=SURVEYS)
+def test_trials_are_counted_before_a_search(asked: int | None, survey: Survey, expected: tuple[int, list[str]]) -> None:
+    assert estimate._trials(asked, survey) == expected
+
+
 def test_a_dry_run_of_a_comparison_measures_its_architectures(convspec: CommandLine) -> None:
     text = SEARCH.partition("search:")[0].replace("seed: 3", "seeds: [1, 2, 3]")
     (convspec.folder / "small.yaml").write_text(text)
     done = convspec("run", "small.yaml", "--dry-run", "--json")
-    assert (done.json["runs"], len(done.json["measured"])) == (3, 1)
+    assert (done.json["runs"], len(done.json["measured"]), done.json["notes"]) == (3, 1, [])
+    cluster = convspec("run", "small.yaml", "--dry-run", "--json", "--on", "ray", "--workers", "1")
+    assert cluster.json["notes"] == ["this is for 1 worker of this machine, not for the cluster"]
     assert [path.name for path in convspec.folder.iterdir()] == ["small.yaml"]
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from convspec.loading import load_text
 from runners import files
+from runners.family.local import Line
 from runners.family.task import Outcome, Task
 from runners.family.workforce import MOST_LOSSES, Workforce
 from runners.tracking import events
@@ -87,6 +91,63 @@ def test_a_task_that_no_worker_survives_has_failed(tmp_path: Path) -> None:
     assert (found.status, found.reason) == ("FAILED", "Its process was killed by SIGKILL 3 times.")
     assert Outcome.read(tmp_path / "children" / "long") == found
     assert events.has_ended(tmp_path / "children" / "long")
+
+
+class Ending:
+    """A worker that is there until it is told of a task, and whose answers are those that it is given."""
+
+    is_ready = True
+
+    def __init__(self) -> None:
+        self.ends = os.pipe()
+        self.said: list[Line] = []
+        self.is_here = True
+
+    def fileno(self) -> int:
+        return self.ends[0]
+
+    def say(self, line: Line) -> bool:
+        self.said.append(line)
+        return self.is_here
+
+    def answers(self) -> list[dict[str, Any]] | None:
+        received = os.read(self.ends[0], 65536)
+        return [json.loads(line) for line in received.splitlines()] if received else None
+
+    def answer(self, line: Line) -> None:
+        os.write(self.ends[1], json.dumps(line).encode() + b"\n")
+
+    def end(self) -> None:
+        self.is_here = False
+        os.close(self.ends[1])
+
+    def hang_up(self) -> None:
+        return
+
+    def wait(self, seconds: float) -> str:
+        os.close(self.ends[0])
+        return "ended"
+
+
+def test_a_free_worker_that_is_lost_together_with_a_busy_one_is_heard_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy, free, third = started = [Ending(), Ending(), Ending()]
+    left = iter(started)
+    with Workforce(tmp_path, workers=2, start=lambda _: next(left)) as workforce:
+        workforce.submit(task("long"))
+        workforce.submit(task("short"))
+        free.answer({"outcome": asdict(Outcome("short", "FINISHED"))})
+        assert workforce.wait() == Outcome("short", "FINISHED")
+        select = workforce._selector.select
+        busy_first = lambda seconds: sorted(select(seconds), key=lambda event: event[0].data.worker is free)  # noqa: E731
+        monkeypatch.setattr(workforce._selector, "select", busy_first)
+        busy.end()
+        free.end()
+        third.answer({"outcome": asdict(Outcome("long", "FINISHED"))})
+        assert workforce.wait() == Outcome("long", "FINISHED")
+    assert [line["key"] for line in third.said] == ["long"]
+    third.end()
 
 
 def test_a_training_that_asks_is_stopped_by_the_answer(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from convspec.errors import UserError
 from convspec.searching import Searching
+from runners.family.search import end_of
+from runners.family.task import Outcome
 from runners.search.course import Course, End, Trial
 from runners.search.front import front, ranked
 from runners.search.journal import FILE, Journal
@@ -75,6 +78,17 @@ def test_a_journal_cut_off_anywhere_is_completed_to_the_same(what: Searching, tm
         assert lines(tmp_path) == whole
 
 
+@pytest.mark.parametrize("number", [5, 9, 11])
+def test_a_generation_that_was_cut_off_is_completed_to_the_same(number: int, tmp_path: Path) -> None:
+    """It has other parents in front of it than the generation's first trial, if these are not put in order."""
+    what = searching(SEARCH % "{genetic: {population: 4}}")
+    carry_on(Course(what, Journal(tmp_path)))
+    text = (tmp_path / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(text[: text.index(b'{"event": "proposed", "number": %d,' % number)])
+    carry_on(Course(what, Journal(tmp_path)))
+    assert (tmp_path / FILE).read_bytes() == text
+
+
 def test_a_question_has_the_same_answer_after_an_interruption(tmp_path: Path) -> None:
     what = searching(SEARCH % "random")
     course = Course(what, Journal(tmp_path))
@@ -89,12 +103,45 @@ def test_a_question_has_the_same_answer_after_an_interruption(tmp_path: Path) ->
     assert [trial.end for trial in again.trials] == [trial.end for trial in course.trials]
 
 
+def test_points_that_were_rejected_are_counted_once_however_often_it_was_interrupted(tmp_path: Path) -> None:
+    """Features of 10 x 10 and more do not fit into pictures of 8 x 8; 16 of 20 points are rejected, and drawn again and again."""
+    lines = "knobs: {network.edges.size: [3, 10, 11, 12, 13], training.batch: [8, 16, 32, 64]}\n"
+    what = searching(lines + "maximize: accuracy/validation\ntrials: 4\nstrategy: random")
+    whole = Course(what, Journal(tmp_path))
+    carry_on_at_once(whole)
+    assert sum(whole.proposals.rejected.values()) >= 4
+    text = (tmp_path / FILE).read_bytes()
+    ends = [index + 1 for index, byte in enumerate(text) if byte == ord("\n")]
+    for length in ends:
+        (tmp_path / FILE).write_bytes(text[:length])
+        course = Course(what, Journal(tmp_path))
+        carry_on_at_once(course)
+        assert course.proposals.rejected == whole.proposals.rejected
+        assert (tmp_path / FILE).read_bytes() == text
+
+
+def carry_on_at_once(course: Course) -> None:
+    while not course.is_complete:
+        course.propose()
+
+
 def test_a_journal_of_another_search_is_refused(tmp_path: Path) -> None:
     course = Course(searching(SEARCH % "random"), Journal(tmp_path))
     course.propose()
     other = searching((SEARCH % "random").replace("[3, 5, 9]", "[5, 3, 4]"))
     with pytest.raises(UserError, match="trial 0 is another one"):
         Course(other, Journal(tmp_path))
+
+
+@pytest.mark.parametrize("measured", [0.5, math.nan], ids=["measured", "not measured"])
+def test_a_trial_that_was_stopped_without_its_objective_has_failed(measured: float, tmp_path: Path) -> None:
+    course = Course(searching(SEARCH % "random"), Journal(tmp_path))
+    trial = course.propose()
+    assert isinstance(trial, Trial)
+    course.goes_on(trial.number, 2, measured)
+    end = end_of(trial, [Outcome("trial-0", "STOPPED", "stopped early", epochs=2, seconds=1.5)], course)
+    failed = End("FAILED", None, "it has no accuracy/validation", seconds=1.5, epochs=2)
+    assert end == (failed if math.isnan(measured) else End("STOPPED", (0.5,), "stopped early", {}, 1.5, 2))
 
 
 def test_a_budget_of_seconds_ends_a_search(tmp_path: Path) -> None:

@@ -1,0 +1,24 @@
+"""Options of `convspec run` for files with several pipelines."""
+
+from __future__ import annotations
+
+import pytest
+
+from runners.cli.families import workers_here
+
+ASKED = {
+    "fewer than cores": (1, 2, True, 1, ""),
+    "as many as cores": (2, 2, True, 2, ""),
+    "none": (None, 2, True, 2, ""),
+    "more than cores": (8, 2, True, 2, "8 workers asked for; 2 cores: 2 workers.\n"),
+    "more than the one core": (3, 1, True, 1, "3 workers asked for; 1 core: 1 worker.\n"),
+    "of a cluster": (8, 2, False, 2, ""),
+}
+
+
+@pytest.mark.parametrize(("asked", "cores", "is_here", "expected", "said"), ASKED.values(), ids=ASKED)
+def test_workers_beyond_the_cores_are_not_started_and_it_says_so(
+    asked: int | None, cores: int, is_here: bool, expected: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert workers_here(asked, cores, is_here=is_here) == expected
+    assert capsys.readouterr() == ("", said)
