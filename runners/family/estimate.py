@@ -91,7 +91,9 @@ def of_search(searching: Searching, survey: Survey, request: Request) -> Estimat
         )
     most = survey.distinct if survey.is_exact else None
     trials = min(count for count in (search.trials, most) if count is not None)
-    notes = [f"only {most:,} candidates differ"] if search.trials and most is not None and most < search.trials else []
+    notes = []
+    if search.trials and most is not None and most < search.trials:
+        notes.append(f"{survey.size:,} combinations, {search.trials:,} trials: only {most:,} candidates differ")
     notes += ["stopping ends some trials early: it takes less"] if search.stopping else []
     if search.budget.seconds is not None:
         notes.append(f"it ends after {duration(search.budget.seconds)} of training at the latest")
