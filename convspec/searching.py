@@ -59,6 +59,15 @@ class Searching(NamedTuple):
         return self.base.pipeline.description
 
     @property
+    def shortage(self) -> str:
+        """What is said where there are fewer combinations than trials."""
+        size, trials = self.search.size, self.search.trials
+        if size is None or trials is None or trials <= size:
+            return ""
+        count = f"{size:,} combination{'s' if size > 1 else ''}, {trials:,} trials"
+        return f"{count}: the search ends once every combination is tried"
+
+    @property
     def longest(self) -> int:
         """The most epochs that a candidate may have."""
         training = self.base.pipeline.training

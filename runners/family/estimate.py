@@ -101,7 +101,11 @@ def _trials(asked: int | None, survey: Survey) -> tuple[int, list[str]]:
     """How many trials there will be, and what is to be said of that."""
     if survey.is_exact:
         few = asked is not None and survey.distinct < asked
-        notes = [f"only {survey.distinct:,} candidates differ"] if few else []
+        notes = (
+            [f"{survey.size:,} combinations, {asked:,} trials: only {survey.distinct:,} candidates differ"]
+            if few
+            else []
+        )
         return survey.distinct if asked is None or few else asked, notes
     if asked is not None:
         return asked, []

@@ -265,7 +265,7 @@ class _Searching:
         best = front(self.course.trials, self.searching.search.objectives)
         if not best:
             raise self._nothing_found()
-        report = report_of(self.searching, self.course, exhausted=self.exhausted)
+        report = report_of(self.searching, self.course, exhausted=self.exhausted or self.course.out_of_time)
         path = self._keep_best(best)
         self.recording.finish_search(report)
         plain, text = report.plain(), report.text()

@@ -67,9 +67,20 @@ class Course:
     @property
     def is_complete(self) -> bool:
         """Whether no further trial may begin."""
-        search = self.searching.search
-        out_of_time = search.budget.seconds is not None and self.seconds >= search.budget.seconds
-        return out_of_time or (search.trials is not None and len(self.trials) >= search.trials)
+        return bool(self.out_of_time) or self._has_all_trials
+
+    @property
+    def out_of_time(self) -> str:
+        """Why the search ended before its last trial, where its seconds are used up."""
+        most = self.searching.search.budget.seconds
+        if most is None or self.seconds < most or self._has_all_trials:
+            return ""
+        return f"the {most:g} s of training in its budget are used up"
+
+    @property
+    def _has_all_trials(self) -> bool:
+        trials = self.searching.search.trials
+        return trials is not None and len(self.trials) >= trials
 
     def propose(self) -> Trial | Waiting | Exhausted:
         """The next trial."""

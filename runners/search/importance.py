@@ -8,7 +8,7 @@ from convspec.searching import Searching
 from runners.search.course import Trial
 from runners.search.front import ranked
 
-LEAST = 10
+LEAST = 20
 """Finished trials below which nothing is said."""
 
 

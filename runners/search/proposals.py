@@ -16,8 +16,8 @@ from convspec.search import Objective, Search
 
 ATTEMPTS = 100
 """Points that a strategy may choose for one number before chance takes over."""
-LAST_RESORT = 3000
-"""Points drawn at random where all that a strategy chose were invalid or known already, and there is no end of them."""
+LAST_RESORT = 1000
+"""Points drawn at random where all that a strategy chose were invalid or known already, and there are too many to go through."""
 
 
 class Told(NamedTuple):
@@ -81,18 +81,36 @@ class Proposals(ABC):
         number = len(self.points)
         if not self.is_ready(number, outcomes):
             return Waiting()
+        if self.is_spent:
+            return self._exhausted(number)
         for attempt in range(self.patience):
             point = self.choose(number, attempt, outcomes)
             if point is None:
-                return Exhausted("every combination has had its turn")
+                return self._all_tried()
             found = self._new(point)
             if found is not None:
                 return self._accept(number, found, attempt)
+            if self.is_spent:
+                break
         for attempt, point in enumerate(self._last_resort(number), self.patience):
             found = self._new(point)
             if found is not None:
                 return self._accept(number, found, attempt)
-        return Exhausted(f"no new candidate was found for trial {number}")
+        return self._exhausted(number)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether every point there is was proposed, or cannot be."""
+        return len(self._known) == self.candidates.size
+
+    def _exhausted(self, number: int) -> Exhausted:
+        if not self.is_spent:
+            return Exhausted(f"no new candidate was found for trial {number} in {ATTEMPTS + LAST_RESORT:,} draws")
+        return self._all_tried()
+
+    def _all_tried(self) -> Exhausted:
+        size = self.candidates.size
+        return Exhausted("the one combination is tried" if size == 1 else f"all {size:,} combinations are tried")
 
     def recall(self, proposal: Proposal, outcomes: Outcomes) -> None:
         """Takes the next trial over as it was proposed before an interruption, when these outcomes were known."""
@@ -149,7 +167,9 @@ class Proposals(ABC):
         return None if digest in self._digests else found
 
     def _last_resort(self, number: int) -> Iterator[Point]:
-        """Every point in random order, or some drawn at random."""
+        """Every point that is not known yet in random order, or some drawn at random."""
+        if self.is_spent:
+            return
         chance, knobs, size = Random(self.seed(number, -1)), self.candidates.knobs, self.candidates.size
         if size is not None and size <= MOST_COUNTED:
             yield from (point_at(knobs, position) for position in chance.sample(range(size), size))

@@ -33,6 +33,7 @@ class Report:
     importance: dict[str, float]
     rejected: Counter[str]
     exhausted: str = ""
+    ends_early: bool = True
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -142,9 +143,10 @@ class Report:
             reason = self.rejected.most_common(1)[0][0]
             said.append(f"{many:,} choices could not be trained and cost no trial, most often: {reason}")
         if self.exhausted:
-            said.append(f"The search ended early: {self.exhausted}.")
+            said.append(f"The search {'ended early' if self.ends_early else 'is complete'}: {self.exhausted}.")
         named = [f"{name} {share:.0%}" for name, share in self.importance.items()]
-        weights = [f"Of the differences in {self.objectives[0].metric}: {', '.join(named)}."] if named else []
+        about = f"Of the differences in {self.objectives[0].metric}, roughly, from {counts['finished']:,} trials"
+        weights = [f"{about}: {', '.join(named)}."] if named else []
         return [said, weights, self._failures()]
 
     def _failures(self) -> list[str]:
@@ -166,6 +168,7 @@ def report_of(searching: Searching, course: Course, *, exhausted: str = "") -> R
         importances(searching, course.trials),
         course.proposals.rejected,
         exhausted,
+        searching.search.trials is not None or exhausted == course.out_of_time,
     )
 
 

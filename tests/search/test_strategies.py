@@ -145,6 +145,36 @@ def test_a_small_space_is_exhausted(strategy: str) -> None:
     assert len(found) == 4
 
 
+@pytest.mark.parametrize("strategy", ["random", "{genetic: {population: 4}}", "annealing", "tpe", "exhaustive"])
+def test_nothing_is_drawn_once_every_combination_is_known(strategy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    what = searching(
+        f"knobs: {{network.edges.size: [3, 5, 9]}}\nmaximize: accuracy/validation\ntrials: 30\nstrategy: {strategy}"
+    )
+    made = proposals(what)
+    trained = carry_out(what, lambda _: (0.5,), list_of=made)
+    assert sorted(proposal.candidate.choice["network.edges.size"] for proposal, _ in trained) == [3, 5]
+    monkeypatch.setattr(made, "choose", None)
+    outcomes = {number: Told(number, (0.5,)) for number in range(2)}
+    assert made.propose(outcomes) == Exhausted("all 3 combinations are tried")
+    assert what.shortage == "3 combinations, 30 trials: the search ends once every combination is tried"
+
+
+def test_a_search_of_numbers_for_cma_ends_when_all_are_tried() -> None:
+    what = searching(
+        "knobs: {training.batch: [1, 2], training.epochs: [1, 2]}\nmaximize: accuracy/validation\ntrials: 30\nstrategy: cma"
+    )
+    made = proposals(what)
+    assert len(carry_out(what, lambda choice: (float(choice[BATCH]),), list_of=made)) == 4
+    outcomes = {number: Told(number, (0.5,)) for number in range(4)}
+    assert made.propose(outcomes) == Exhausted("all 4 combinations are tried")
+
+
+def test_where_there_is_no_end_of_points_a_search_gives_up_after_some_draws() -> None:
+    space = "knobs: {training.optimizer.adam.learning_rate: {from: 0.1, to: 0.2}}\nmaximize: accuracy/validation"
+    what = searching(f"{space}\ntrials: 5\nstrategy: random\nbudget: {{parameters: 1}}")
+    assert proposals(what).propose({}) == Exhausted("no new candidate was found for trial 0 in 1,100 draws")
+
+
 def test_generations_wait_for_each_other_and_chains_for_themselves() -> None:
     genetic = proposals(searching(f"{WORDS}\ntrials: 50\nstrategy: {{genetic: {{population: 3}}}}"))
     first = [genetic.propose({}) for _ in range(4)]
@@ -186,7 +216,7 @@ def test_no_two_strategies_mistake_their_last_resort_for_a_choice() -> None:
     what = searching("knobs: {network.edges.size: [9, 3]}\nmaximize: accuracy/validation\ntrials: 5\nstrategy: random")
     made = proposals(what)
     assert isinstance(made.propose({}), Proposal)
-    assert made.propose({}) == Exhausted("no new candidate was found for trial 1")
+    assert made.propose({}) == Exhausted("all 2 combinations are tried")
     assert list(made.rejected.values()) == [1]
 
 
