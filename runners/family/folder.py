@@ -8,7 +8,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,8 @@ from runners.tracking.process import Outcome, launch
 from runners.tracking.spool import Spool
 
 FILE = record.FAMILY
+STARTS = "families.lock"
+"""The lock of all families of a home, held while one is begun or gone on with."""
 CHANGES_SHOWN = 6
 """Lines of a changed file that are shown."""
 
@@ -78,23 +81,28 @@ class Family:
 
         Raises UserError where the file has changed since then, or another process runs the family.
         """
+        with _alone(home / ".convspec"):
+            return cls._begun(home, identity, again=again)
+
+    @classmethod
+    def _begun(cls, home: Path, identity: Identity, *, again: bool) -> Family | Finished:
         known = _latest(home, identity)
-        if known is not None:
-            folder, note = known
-            same = note.identity.digest == identity.digest
-            over = note.state == "finished" and has_ended(folder)
-            if over and same and not again:
-                return Finished(folder, note.report)
-            if not over:
-                lock = _locked(folder, identity)
-                if again:
-                    replace(note, state="given up").write(folder)
-                    os.close(lock)
-                elif same:
-                    return cls(folder, identity, lock)
-                else:
-                    os.close(lock)
-                    raise _changed(note.identity, identity, folder)
+        if known is None:
+            return cls._new(home, identity)
+        folder, note = known
+        same = note.identity.digest == identity.digest
+        if not _is_over(folder, note):
+            lock = _locked(folder, identity)
+            note = _Note.read(folder) or note  # whoever held the lock may have finished meanwhile
+            if same and not again and not _is_over(folder, note):
+                return cls(folder, identity, lock)
+            os.close(lock)
+        if not _is_over(folder, note):
+            if not again:
+                raise _changed(note.identity, identity, folder)
+            replace(note, state="given up").write(folder)
+        elif same and not again:
+            return Finished(folder, note.report)
         return cls._new(home, identity)
 
     @classmethod
@@ -106,9 +114,10 @@ class Family:
 
     def forget(self) -> None:
         """Removes a family of which nothing was begun; one that was stays to be gone on with."""
-        if not has_started(self.folder):
-            shutil.rmtree(self.folder)
-        os.close(self._lock)
+        with _alone(self.folder.parent):
+            if not has_started(self.folder):
+                shutil.rmtree(self.folder)
+            os.close(self._lock)
 
     def finish(self, report: Mapping[str, Any]) -> None:
         """Keeps what came of the family, to be said again without training."""
@@ -137,7 +146,11 @@ class Finished:
 def unfinished(home: Path, identity: Identity) -> Path | None:
     """The folder that `Family.open` would go on with, which `sweep` is to leave alone."""
     known = _latest(home, identity)
-    return known[0] if known is not None and not (known[1].state == "finished" and has_ended(known[0])) else None
+    return known[0] if known is not None and not _is_over(*known) else None
+
+
+def _is_over(folder: Path, note: _Note) -> bool:
+    return note.state == "finished" and has_ended(folder)
 
 
 def _latest(home: Path, identity: Identity) -> tuple[Path, _Note] | None:
@@ -149,6 +162,19 @@ def _latest(home: Path, identity: Identity) -> tuple[Path, _Note] | None:
             same = (note.identity.file, note.identity.kind) == (identity.file, identity.kind)
             found += [(path.stat().st_mtime_ns, path.parent, note)] if same else []
     return max(found, key=lambda one: one[0])[1:] if found else None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else begins a family in a folder, or forgets one, meanwhile: of two starts of one file at once, one trains it."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / STARTS, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _locked(folder: Path, identity: Identity) -> int:

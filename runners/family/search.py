@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Protocol
 
 from convspec.errors import INTERRUPTED, RUN_FAILED, UserError
-from convspec.loading import Loaded, find
-from convspec.pipeline import Pipeline
+from convspec.loading import find
 from convspec.searching import Searching
 from convspec.values import shown
 from runners import files
-from runners.atomic import write_whole, writing
+from runners.family.best import BEST_FILE, keep_best, with_seed
+from runners.family.ends import end_of
 from runners.family.folder import Family, Finished, Identity
 from runners.family.recording import Recording
 from runners.family.request import Request
@@ -29,10 +28,9 @@ from runners.tracking.process import Drainer, start_drainer
 from runners.tracking.view import View
 
 if TYPE_CHECKING:
-    from runners.search.course import Course, End, Trial
+    from runners.search.course import Course, Trial
 
 KIND = "search"
-BEST_FILE = "best.yaml"
 
 
 class Observer(Protocol):
@@ -266,7 +264,7 @@ class _Searching:
         if not best:
             raise self._nothing_found()
         report = report_of(self.searching, self.course, exhausted=self.exhausted or self.course.out_of_time)
-        path = self._keep_best(best)
+        path = keep_best(best, self.course, self.recording, seed=self.seeds[0])
         self.recording.finish_search(report)
         plain, text = report.plain(), report.text()
         self.family.finish({"plain": plain, "text": text})
@@ -285,28 +283,6 @@ class _Searching:
         hint = " ".join([*list(reasons)[:3], "Begin anew with --again."])
         return UserError(message, hint=hint, exit_code=RUN_FAILED)
 
-    def _keep_best(self, best: Sequence[Trial]) -> Path:
-        """Writes the best pipeline, and with several objectives every one of the front, as files that run on their own."""
-        for index, trial in enumerate(best):
-            text = self._pipeline_of(trial)
-            if index == 0:
-                with writing(self.family.folder):
-                    write_whole(self.family.folder / BEST_FILE, text.encode())
-                self.recording.keep(BEST_FILE, text)
-            if len(best) > 1:
-                self.recording.keep(f"trial-{trial.number}.yaml", text, folder="front")
-        return self.family.folder / BEST_FILE
-
-    def _pipeline_of(self, trial: Trial) -> str:
-        assert trial.end is not None and trial.end.values is not None
-        objectives = self.searching.search.objectives
-        reached = [f"{one.metric} {value:g}" for one, value in zip(objectives, trial.end.values, strict=True)]
-        lines = [
-            f"# Trial {trial.number} of {len(self.course.trials)} of the search in {self.searching.file}: {', '.join(reached)}.",
-            *(f"#   {path}: {shown(value, quotes=False)}" for path, value in trial.candidate.choice.items()),
-        ]
-        return "\n".join([*lines, files.pipeline_text(with_seed(trial.candidate.loaded, self.seeds[0]))])
-
 
 def key_of(number: int, seed: int | None) -> str:
     """The name of a training's folder."""
@@ -316,44 +292,6 @@ def key_of(number: int, seed: int | None) -> str:
 def number_of(key: str) -> int:
     """The trial that a training belongs to."""
     return int(key.split("-")[1])
-
-
-def with_seed(loaded: Loaded, seed: int) -> Loaded:
-    """The same pipeline with another seed."""
-    if loaded.pipeline.seed == seed:
-        return loaded
-    return loaded._replace(pipeline=Pipeline.of({**loaded.pipeline.plain(), "seed": seed}))
-
-
-def end_of(trial: Trial, outcomes: Sequence[Outcome], course: Course) -> End:
-    """How a trial ended, put together from the trainings over its seeds."""
-    from runners.search.course import End
-
-    seconds, epochs = sum(one.seconds for one in outcomes), max(one.epochs for one in outcomes)
-    names = set.intersection(*(set(one.metrics) for one in outcomes))
-    metrics = {name: fmean(one.metrics[name] for one in outcomes) for name in sorted(names)}
-    failed = next((one for one in outcomes if one.status == "FAILED"), None)
-    if failed is not None:
-        return End("FAILED", None, failed.reason, metrics, seconds, epochs)
-    stopped = next((one for one in outcomes if one.status == "STOPPED"), None)
-    if stopped is not None:
-        last = course.measured(trial.number, stopped.epochs)
-        assert last is not None, "a trial is stopped by what was measured"
-        if math.isnan(last):
-            metric = course.searching.search.objectives[0].metric
-            return End("FAILED", None, f"it has no {metric}", metrics, seconds, epochs)
-        return End("STOPPED", (last,), stopped.reason, metrics, seconds, epochs)
-    plan = trial.candidate.loaded.plan
-    known = metrics | {
-        "parameters": float(plan.parameter_count),
-        "multiply_adds": float(plan.multiply_adds),
-        "time/training_seconds": seconds / len(outcomes),
-    }
-    values = tuple(known.get(one.metric, math.nan) for one in course.searching.search.objectives)
-    for one, value in zip(course.searching.search.objectives, values, strict=True):
-        if not math.isfinite(value):
-            return End("FAILED", None, f"its {one.metric} is not a finite number", metrics, seconds, epochs)
-    return End("FINISHED", values, "", metrics, seconds, epochs)
 
 
 def _known(finished: Finished) -> Found:

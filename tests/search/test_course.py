@@ -11,7 +11,7 @@ import pytest
 
 from convspec.errors import UserError
 from convspec.searching import Searching
-from runners.family.search import end_of
+from runners.family.ends import end_of
 from runners.family.task import Outcome
 from runners.search.course import Course, End, Trial
 from runners.search.front import front, ranked

@@ -1,0 +1,51 @@
+"""What a search found, as files that run on their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from convspec.loading import Loaded
+from convspec.pipeline import Pipeline
+from convspec.values import shown
+from runners import files
+from runners.atomic import write_whole, writing
+from runners.family.recording import Recording
+
+if TYPE_CHECKING:
+    from runners.search.course import Course, Trial
+
+BEST_FILE = "best.yaml"
+
+
+def keep_best(best: Sequence[Trial], course: Course, recording: Recording, *, seed: int) -> Path:
+    """Writes the best pipeline, and with several objectives every one of the front, with this seed."""
+    path = recording.spool.folder / BEST_FILE
+    for index, trial in enumerate(best):
+        text = _pipeline_of(trial, course, seed=seed)
+        if index == 0:
+            with writing(path):
+                write_whole(path, text.encode())
+            recording.keep(BEST_FILE, text)
+        if len(best) > 1:
+            recording.keep(f"trial-{trial.number}.yaml", text, folder="front")
+    return path
+
+
+def _pipeline_of(trial: Trial, course: Course, *, seed: int) -> str:
+    assert trial.end is not None and trial.end.values is not None
+    objectives, file = course.searching.search.objectives, course.searching.file
+    reached = [f"{one.metric} {value:g}" for one, value in zip(objectives, trial.end.values, strict=True)]
+    lines = [
+        f"# Trial {trial.number} of {len(course.trials)} of the search in {file}: {', '.join(reached)}.",
+        *(f"#   {path}: {shown(value, quotes=False)}" for path, value in trial.candidate.choice.items()),
+    ]
+    return "\n".join([*lines, files.pipeline_text(with_seed(trial.candidate.loaded, seed))])
+
+
+def with_seed(loaded: Loaded, seed: int) -> Loaded:
+    """The same pipeline with another seed."""
+    if loaded.pipeline.seed == seed:
+        return loaded
+    return loaded._replace(pipeline=Pipeline.of({**loaded.pipeline.plain(), "seed": seed}))
