@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Protocol
 
+from convspec.designations import explained
 from convspec.errors import INTERRUPTED, RUN_FAILED, UserError
 from convspec.loading import Loaded, find
 from convspec.pipeline import Pipeline
@@ -293,10 +294,11 @@ class _Searching:
     def _pipeline_of(self, trial: Trial) -> str:
         assert trial.end is not None and trial.end.values is not None
         objectives = self.searching.search.objectives
+        choice, knobs = trial.candidate.choice, self.searching.search.turned
         reached = [f"{one.metric} {value:g}" for one, value in zip(objectives, trial.end.values, strict=True)]
         lines = [
             f"# Trial {trial.number} of {len(self.course.trials)} of the search in {self.searching.file}: {', '.join(reached)}.",
-            *(f"#   {path}: {shown(value, quotes=False)}" for path, value in trial.candidate.choice.items()),
+            *(f"#   {one.path}: {explained(one, choice[one.path])}" for one in knobs if one.path in choice),
         ]
         return "\n".join([*lines, files.pipeline_text(with_seed(trial.candidate.loaded, self.seeds[0]))])
 
