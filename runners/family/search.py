@@ -295,7 +295,8 @@ class _Searching:
         assert trial.end is not None and trial.end.values is not None
         objectives = self.searching.search.objectives
         choice, knobs = trial.candidate.choice, self.searching.search.turned
-        reached = [f"{one.metric} {value:g}" for one, value in zip(objectives, trial.end.values, strict=True)]
+        figures = [f"{value:,.0f}" if value.is_integer() else f"{value:g}" for value in trial.end.values]
+        reached = [f"{one.metric} {figure}" for one, figure in zip(objectives, figures, strict=True)]
         lines = [
             f"# Trial {trial.number} of {len(self.course.trials)} of the search in {self.searching.file}: {', '.join(reached)}.",
             *(f"#   {one.path}: {explained(one, choice[one.path])}" for one in knobs if one.path in choice),
