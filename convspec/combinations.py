@@ -9,7 +9,7 @@ from convspec.knobs import Knob, Point, Range
 from convspec.layers import Layer
 from convspec.network import Location
 from convspec.nodes import Node
-from convspec.paths import PathError, locate, parse_path, put, value_at
+from convspec.paths import PathError, format_path, locate, parse_path, put, value_at
 
 
 class Combinations:
@@ -60,6 +60,11 @@ class Combinations:
         """The knobs within whose values this one may stand."""
         return self._owners[index]
 
+    def chosen_instead(self, index: int) -> tuple[str, str, str] | None:
+        """Where a knob leads below an option that no combination chooses: the place, what is chosen there, and what is meant."""
+        found = self._found[index]
+        return None if found is None or self._owners[index] else _other_option(self._plain, found)
+
     def _in_the_file(self, path: Location) -> Location | None:
         try:
             return locate(self._plain, path)
@@ -101,20 +106,21 @@ class Combinations:
             location = locate(plain, self._paths[index])
         except PathError:
             return None
-        return None if _meets_another_option(plain, location) else location
+        return None if _other_option(plain, location) else location
 
 
 def _is_within(inner: Location, outer: Location | None) -> bool:
     return outer is not None and len(outer) < len(inner) and inner[: len(outer)] == outer
 
 
-def _meets_another_option(plain: object, location: Location) -> bool:
-    """Whether a location leads below an option (an optimizer, say) where another one is chosen."""
+def _other_option(plain: object, location: Location) -> tuple[str, str, str] | None:
+    """Where a location leads below an option (an optimizer, say) where another one is chosen: that place, the one that is chosen
+    and the one that is meant."""
     for length, step in enumerate(location):
         here = value_at(plain, location[:length])
         word = (
             here if isinstance(here, str) else next(iter(here)) if isinstance(here, dict) and len(here) == 1 else None
         )
         if word in Option.options() and word not in Layer.options() and step in Option.options() and step != word:
-            return True
-    return False
+            return format_path(location[:length]), str(word), str(step)
+    return None

@@ -140,6 +140,10 @@ def _combinations(
         return None
     combinations = Combinations(base, search.turned, nodes.value)
     for index in range(len(search.turned)):
+        chosen = combinations.chosen_instead(index)
+        if chosen is not None:
+            problems.append(_of_another_option(combinations.knobs[index].path, *chosen, places))
+            continue
         host = _host(combinations, index)
         if host is None:
             problems += _never_there(combinations, index, places)
@@ -223,6 +227,13 @@ def _never_there(combinations: Combinations, index: int, places: Places) -> Iter
         yield places.problem(_at(path), message, "Leave it out, or name the layer in one of these values.", at_key=True)
 
 
+def _of_another_option(path: str, where: str, chosen: str, meant: str, places: Places) -> Problem:
+    """A knob of an optimizer, say, that nothing ever chooses."""
+    message = f"has no effect: {where} is {chosen} in every combination."
+    hint = f"Write `{where}: {meant}` in the file, or make it a knob: `{where}: [{chosen}, {meant}]`."
+    return places.problem(_at(path), message, hint, at_key=True)
+
+
 def _host(combinations: Combinations, index: int) -> Point | None:
     """A point at which the knob has an effect, its own value being the first; the others stand where they must."""
     start = tuple(knob.coordinate(0) if knob.size else knob.values.start for knob in combinations.knobs)  # type: ignore[union-attr]
@@ -247,8 +258,15 @@ def _wrong_values(combinations: Combinations, index: int, host: Point, known: se
     found: list[Problem] = []
     for at in coordinates:
         tree = combinations.put_alone(index, (*host[:index], at, *host[index + 1 :]))
-        found += [one for one in _unreadable(tree) if one not in known and one not in found]
+        found += [one for one in _unreadable(tree) if one not in known and not _is_said(one, found, knob)]
     return found
+
+
+def _is_said(problem: Problem, found: list[Problem], knob: Knob) -> bool:
+    """Whether the same was found already; what is wrong with a knob's own key is the same for all of its values."""
+    if problem.path.rpartition(".")[2] != knob.path.rpartition(".")[2]:
+        return problem in found
+    return any(problem[3:6] == one[3:6] for one in found)
 
 
 def _unreadable(tree: Node) -> list[Problem]:

@@ -35,6 +35,9 @@ def correction(kind: str, value: object, context: Mapping[str, Any], *, pairs: b
         case "literal_error", str():
             known = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
             meant = counterpart(value, known) or nearest(value, known)
+            instead = f"{value.removesuffix('/test')}/validation"
+            if instead in known:
+                return f"Test examples are kept for the end, and choosing by them would spoil them. Take {instead}."
             return f"Did you mean {meant}?" if meant else ""
         case "int_type" | "float_type", str():
             meant = (meant_pair(value) if pairs else None) or meant_number(value, whole=kind == "int_type")

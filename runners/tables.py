@@ -24,3 +24,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns:
 def figure_text(value: float) -> str:
     """A figure with four decimals, or with four digits where these would not tell it."""
     return f"{value:.4f}" if value == 0 or 0.001 <= abs(value) < 1e6 else f"{value:.4g}"
+
+
+def figure_of(metric: str, value: float) -> str:
+    """The figure of a metric: counts are whole."""
+    return f"{value:,.0f}" if metric in ("parameters", "multiply_adds") else figure_text(value)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from convspec.values import shown
-from runners.cli.output import echo, echo_error, echo_json, figure_text, program
+from convspec.designations import designation
+from runners.cli.output import echo, echo_error, echo_json, program
+from runners.tables import figure_of
 
 if TYPE_CHECKING:
     from convspec.searching import Searching
@@ -86,15 +87,23 @@ class SearchProgress:
         self._take(trial)
         end, objectives = trial.end, self.searching.search.objectives
         said = [f"{self.done:>{max(0, len(self.total) - 1)}}{self.total}", f"trial {trial.number}"]
-        said += [f"{one.metric} {figure_text(value)}" for one, value in zip(objectives, end.values or (), strict=False)]
+        said += [
+            f"{one.metric} {figure_of(one.metric, value)}"
+            for one, value in zip(objectives, end.values or (), strict=False)
+        ]
         if self.best is not None and len(objectives) == 1:
-            said.append(f"best {figure_text(self.best)}")
-        said.append(
-            ", ".join(f"{path.rpartition('.')[2]} {_value(value)}" for path, value in trial.candidate.choice.items())
-        )
+            said.append(f"best {figure_of(objectives[0].metric, self.best)}")
+        said.append(", ".join(self._knobs(trial)))
         said.append(f"{end.seconds:.2f} s" if end.status == "FINISHED" else end.reason)
         sys.stderr.write("  ".join(part for part in said if part) + "\n")
         sys.stderr.flush()
+
+    def _knobs(self, trial: Trial) -> Iterator[str]:
+        assert self.searching is not None
+        choice = trial.candidate.choice
+        for knob in self.searching.search.turned:
+            if knob.path in choice:
+                yield f"{knob.path.rpartition('.')[2]} {designation(knob, choice[knob.path])}"
 
     def _take(self, trial: Trial) -> None:
         """The first objective, if it is the best so far."""
@@ -102,8 +111,3 @@ class SearchProgress:
         if trial.end.status == "FINISHED" and trial.end.values:
             value, better = trial.end.values[0], max if self.searching.search.objectives[0].rises else min
             self.best = value if self.best is None else better(self.best, value)
-
-
-def _value(value: object) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else shown(value, quotes=False)
-    return text if len(text) <= 16 else f"{text[:13]}..."

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from convspec.designations import explained
 from convspec.loading import Loaded
 from convspec.pipeline import Pipeline
-from convspec.values import shown
 from runners import files
 from runners.atomic import write_whole, writing
 from runners.family.recording import Recording
@@ -35,11 +35,13 @@ def keep_best(best: Sequence[Trial], course: Course, recording: Recording, *, se
 
 def _pipeline_of(trial: Trial, course: Course, *, seed: int) -> str:
     assert trial.end is not None and trial.end.values is not None
-    objectives, file = course.searching.search.objectives, course.searching.file
-    reached = [f"{one.metric} {value:g}" for one, value in zip(objectives, trial.end.values, strict=True)]
+    search, file = course.searching.search, course.searching.file
+    choice, values = trial.candidate.choice, trial.end.values
+    figures = [f"{value:,.0f}" if value.is_integer() else f"{value:g}" for value in values]
+    reached = [f"{one.metric} {figure}" for one, figure in zip(search.objectives, figures, strict=True)]
     lines = [
         f"# Trial {trial.number} of {len(course.trials)} of the search in {file}: {', '.join(reached)}.",
-        *(f"#   {path}: {shown(value, quotes=False)}" for path, value in trial.candidate.choice.items()),
+        *(f"#   {one.path}: {explained(one, choice[one.path])}" for one in search.turned if one.path in choice),
     ]
     return "\n".join([*lines, files.pipeline_text(with_seed(trial.candidate.loaded, seed))])
 

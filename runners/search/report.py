@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from convspec.designations import designation, explanations
 from convspec.knobs import Knob, Range
 from convspec.search import Objective
 from convspec.searching import Searching
-from convspec.values import shown
 from runners.search.course import Course, Trial
 from runners.search.front import front, ranked
 from runners.search.importance import importances
 from runners.search.points import Point
-from runners.tables import table
+from runners.tables import figure_of, table
 
 MOST_SHOWN, MOST_FAILED = 10, 5
 """Trials in a terminal's table, and reasons named below it."""
@@ -50,7 +50,8 @@ class Report:
         for trial in self.trials:
             end = trial.end
             if end is not None and end.values is not None:
-                knobs = {path: _place(value) for path, value in trial.candidate.choice.items()}
+                choice = trial.candidate.choice
+                knobs = {one.path: _place(one, choice[one.path]) for one in self.knobs if one.path in choice}
                 found.append(Point(trial.number, end.values[0], knobs, end.status == "FINISHED"))
         return found
 
@@ -126,8 +127,8 @@ class Report:
         counts = {"parameters": plan.parameter_count, "multiply_adds": plan.multiply_adds}
         return [
             f"{trial.number}{'*' if len(self.objectives) > 1 and trial in self.best else ''}",
-            *(_figure(one.metric, value) for one, value in zip(self.objectives, end.values, strict=True)),
-            *(_value(choice[path]) if path in choice else "-" for path in self.paths),
+            *(figure_of(one.metric, value) for one, value in zip(self.objectives, end.values, strict=True)),
+            *(designation(one, choice[one.path]) if one.path in choice else "-" for one in self.knobs),
             *(f"{count:,}" for name, count in counts.items() if name not in metrics),
             f"{end.seconds:.2f}",
         ]
@@ -147,7 +148,8 @@ class Report:
         named = [f"{name} {share:.0%}" for name, share in self.importance.items()]
         about = f"Of the differences in {self.objectives[0].metric}, roughly, from {counts['finished']:,} trials"
         weights = [f"{about}: {', '.join(named)}."] if named else []
-        return [said, weights, self._failures()]
+        named_by_number = [line for knob in self.knobs for line in explanations(knob)]
+        return [said, named_by_number, weights, self._failures()]
 
     def _failures(self) -> list[str]:
         failed = [one for one in self.trials if one.end is not None and one.end.status == "FAILED"]
@@ -172,19 +174,9 @@ def report_of(searching: Searching, course: Course, *, exhausted: str = "") -> R
     )
 
 
-def _place(value: object) -> float | str:
+def _place(knob: Knob, value: object) -> float | str:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else shown(value, quotes=False)  # type: ignore[arg-type]
-
-
-def _figure(metric: str, value: float) -> str:
-    return f"{value:,.0f}" if metric in ("parameters", "multiply_adds") else f"{value:.4f}"
-
-
-def _value(value: object) -> str:
-    """A value that fits a column of a table."""
-    text = f"{value:.4g}" if isinstance(value, float) else shown(value, quotes=False)
-    return text if len(text) <= 24 else f"{text[:21]}..."
+    return float(value) if is_number else designation(knob, value)  # type: ignore[arg-type]
 
 
 def _short(paths: Sequence[str]) -> list[str]:

@@ -306,3 +306,36 @@ def test_json_schema_and_specs_agree(fragment: str, expected: bool) -> None:
         assert not expected, error
     else:
         assert expected
+
+
+def problems_in(lines: str) -> list[str]:
+    with pytest.raises(PipelineError) as caught:
+        searching(lines)
+    return [f"{one.path}  {one.message} {one.hint}" for one in caught.value.problems]
+
+
+def test_a_knob_of_an_optimizer_that_is_never_chosen_is_a_mistake() -> None:
+    momentum = "knobs: {training.optimizer.sgd.momentum: [0.1, 0.2]%s}\n" + REST
+    assert problems_in(momentum % "") == [
+        "search.knobs.training.optimizer.sgd.momentum  has no effect: training.optimizer is adam in every combination. "
+        "Write `training.optimizer: sgd` in the file, or make it a knob: `training.optimizer: [adam, sgd]`."
+    ]
+    (told,) = problems_in(momentum % ", training.optimizer: [adam, rmsprop]")
+    assert "has no effect: it leads nowhere in any value of training.optimizer." in told
+    assert searching(momentum % ", training.optimizer: [adam, sgd]").search.size == 4
+
+
+def test_a_wrong_key_of_a_knob_is_told_once_for_all_of_its_values() -> None:
+    assert problems_in("knobs: {network.edges.featurs: [2, 4]}\n" + REST) == [
+        "network.edges.featurs  unknown key featurs. Did you mean features?"
+    ]
+    wrong = "[{convolution: {featurs: %d, size: 3}}, {fully_connected: {neurons: 10}}]"
+    told = problems_in(f"knobs: {{network: [{wrong % 2}, {wrong % 4}]}}\n{REST}")
+    assert sum("unknown key featurs" in one for one in told) == 2
+
+
+def test_why_test_examples_are_no_objective_is_told() -> None:
+    (told,) = problems_in("knobs: {training.batch: [1, 2]}\nmaximize: accuracy/test\ntrials: 4")
+    assert told.endswith(
+        "Test examples are kept for the end, and choosing by them would spoil them. Take accuracy/validation."
+    )

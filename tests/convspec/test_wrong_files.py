@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.convspec.conftest import RIGHT, Command
+from tests.search.synthetic import BASE
 
 FOLDER = Path(__file__).parent / "wrong"
 FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -200,3 +201,12 @@ def test_problems_of_several_files_are_counted_together(command: Command, monkey
     out = command("check", "digits", "typo_cost.yaml", "range_infinite.yaml").out
     assert out.splitlines()[0] == "digits: fine"
     assert out.splitlines()[-1] == "3 problems"
+
+
+def test_fewer_combinations_than_trials_are_told(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "few.yaml"
+    file.write_text(BASE + "search: {knobs: {training.batch: [1, 2, 3]}, maximize: accuracy/validation, trials: 30}\n")
+    note = "3 combinations, 30 trials: the search ends once every combination is tried"
+    assert command("check", str(file))[:2] == (0, f"{file}: fine ({note})\n")
+    assert json.loads(command("check", str(file), "--json")[1]) == {"problems": [], "notes": {str(file): note}}
+    assert command("check", str(file), "--set", "search.trials=3")[:2] == (0, f"{file}: fine\n")

@@ -225,7 +225,11 @@ def test_a_dry_run_counts_and_measures_and_leaves_nothing(convspec: CommandLine)
 SURVEYS = {
     "all of a small space": (None, Survey(24, 24, 12, 10, {}), (10, [])),
     "fewer than there are": (7, Survey(24, 24, 12, 10, {}), (7, [])),
-    "more than there are": (50, Survey(24, 24, 12, 10, {}), (10, ["24 combinations, 50 trials: only 10 candidates differ"])),
+    "more than there are": (
+        50,
+        Survey(24, 24, 12, 10, {}),
+        (10, ["24 combinations, 50 trials: only 10 candidates differ"]),
+    ),
     "some of a large space": (50, Survey(30_000, 1000, 250, 249, {}), (50, [])),
     "some of a space without end": (50, Survey(None, 1000, 250, 249, {}), (50, [])),
     "all of a large space": (
