@@ -13,16 +13,16 @@ from runners.search.optuna_study import KeptStudy, complete, quiet, worst
 from runners.search.proposals import Outcomes, Proposals
 from runners.search.space import space_of
 
-GENERATION = "NSGAIISampler:generation"
-"""Where the sampler looks for the generation of a trial."""
-
-
 class _Sampler(NSGAIISampler):
     """Optuna gives the parents of a generation in the order of their rank when they are selected, and by number ever after."""
 
     def select_parent(self, study: Study, generation: int) -> list[FrozenTrial]:
         """By number at once, so that the trial that a study is asked for first is the same as if it came later."""
         return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
+
+
+GENERATION = f"{_Sampler.__name__}:generation"
+"""Where the sampler looks for the generation of a trial."""
 
 
 class GeneticProposals(Proposals):

@@ -34,7 +34,7 @@ def hill(choice: Mapping[str, Any]) -> tuple[float, ...]:
 
 STRATEGIES = {
     "random": (WORDS, "random", 120, -1.2),
-    "genetic": (WORDS, "{genetic: {population: 10}}", 160, -0.35),
+    "genetic": (WORDS, "{genetic: {population: 10}}", 120, -0.35),
     "annealing": (WORDS, "annealing", 120, -0.35),
     "tpe": (WORDS, "tpe", 80, -0.35),
     "cma": (NUMBERS, "cma", 80, -0.02),
