@@ -13,6 +13,7 @@ from runners.search.optuna_study import KeptStudy, complete, quiet, worst
 from runners.search.proposals import Outcomes, Proposals
 from runners.search.space import space_of
 
+
 class _Sampler(NSGAIISampler):
     """Optuna gives the parents of a generation in the order of their rank when they are selected, and by number ever after."""
 
