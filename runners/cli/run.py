@@ -165,7 +165,8 @@ def _print(loaded: Loaded, result: Result, uri: str) -> None:
         _print_findings(result.findings, result.metrics)
     if result.epochs:
         best = f", best after {result.best_epoch}" if result.best_epoch else ""
-        echo(f"trained        {result.epochs} epochs{best}, {result.metrics['time/training_seconds']:.2f} s")
+        epochs = f"{result.epochs} epoch{'' if result.epochs == 1 else 's'}"
+        echo(f"trained        {epochs}{best}, {result.metrics['time/training_seconds']:.2f} s")
     device = "" if result.device == "cpu" else f" on {result.device}"
     count = loaded.pipeline.processes
     shared = f", {count} processes" if count > 1 else ""

@@ -67,7 +67,7 @@ class Drain:
         try:
             self._deliver(known)
         except UserError as problem:
-            known.message = str(problem)
+            known.message = f"{str(problem).rstrip('.')}."
             known.save(self.folder)
         settled = record.is_done(self.folder)
         self._tidy(known, settled=settled)

@@ -68,6 +68,7 @@ def test_every_shipped_pipeline_is_right(convspec: CommandLine, name: str) -> No
     ("arguments", "message"),
     [
         (["shwo"], "There is no command shwo. Did you mean show?"),
+        (["rnu"], "There is no command rnu. Did you mean run?"),
         (["show"], "Missing argument 'FILE'"),
         (["run", "digits", "--threads", "0"], "--threads"),
         (["run", "digits", "--set", "nothing"], "a setting is written PATH=VALUE"),
