@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,13 +57,18 @@ class Request:
     options: tuple[str, ...] = ()
 
 
-def run(loaded: Loaded, request: Request, observers: list[Observer]) -> Result:
-    """Trains, evaluates and records a pipeline. Raises UserError, with the run recorded as FAILED where it had begun."""
+def run(
+    loaded: Loaded, request: Request, observers: list[Observer], *, show: Callable[[Result], None] = lambda _: None
+) -> Result:
+    """Trains, evaluates and records a pipeline. `show` is given the result before it is waited for that it is recorded whole.
+
+    Raises UserError, with the run recorded as FAILED where it had begun.
+    """
     started = time.perf_counter()
     spool = _open_spool(loaded, request)
     drainer = start_drainer(spool, request.tracking_uri)
     try:
-        return _Run(loaded, request, spool, drainer, started).go(observers)
+        return _Run(loaded, request, spool, drainer, started, show).go(observers)
     finally:
         drainer.close()
 
@@ -106,8 +112,17 @@ def _check_unchanged(loaded: Loaded, stored: Path, run_id: str) -> None:
 class _Run:
     """The stages of one run."""
 
-    def __init__(self, loaded: Loaded, request: Request, spool: Spool, drainer: Drainer, started: float) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        request: Request,
+        spool: Spool,
+        drainer: Drainer,
+        started: float,
+        show: Callable[[Result], None],
+    ) -> None:
         self.loaded, self.request, self.spool, self.drainer, self.started = loaded, request, spool, drainer, started
+        self.show = show
 
     def go(self, observers: list[Observer]) -> Result:
         try:
@@ -222,22 +237,30 @@ class _Run:
         return options
 
     def _result(self, experiment: Experiment, evaluation: Evaluation, content: bytes) -> Result:
-        outcome = self.drainer.wait()
         trainer = experiment.trainer
         metrics = dict(evaluation.metrics)
         if trainer is not None:
             metrics |= trainer.kept.metrics() | {"time/training_seconds": experiment.seconds}
-        return Result(
-            run_id=outcome.run_id,
-            experiment_id=outcome.experiment_id,
+        result = Result(
+            run_id="",
+            experiment_id="",
             metrics=metrics,
             weights_sha256=files.digest(content),
             seconds=time.perf_counter() - self.started,
             epochs=trainer.progress.epoch if trainer else 0,
             best_epoch=trainer.progress.best_epoch if trainer else 0,
             findings=evaluation.findings,
-            note="" if outcome.sent else outcome.message,
+            note="",
             engine=experiment.engine.name,
             device=experiment.engine.device_name,
             engine_reason=experiment.engine.reason,
+        )
+        self.show(result)
+        outcome = self.drainer.wait()
+        return replace(
+            result,
+            run_id=outcome.run_id,
+            experiment_id=outcome.experiment_id,
+            seconds=time.perf_counter() - self.started,
+            note="" if outcome.sent else outcome.message,
         )

@@ -48,11 +48,12 @@ def run_comparison(several: Several, request: Request, *, as_json: bool) -> None
     going_on = unfinished(request.home, identity_of(several, request.settings))
     for orphan in sweep(request.home, but=going_on):
         echo_error(str(orphan))
-    comparison = compare_architectures(several, request, FamilyProgress())
+    comparison = compare_architectures(several, request, FamilyProgress(reports=not as_json))
     if as_json:
         echo_json(_plain(comparison))
         return
-    echo(comparison.text)
+    if comparison.known:
+        echo(comparison.text)
     _print_end(comparison, request)
 
 
@@ -80,10 +81,11 @@ def _print_end(comparison: Comparison, request: Request) -> None:
 
 
 class FamilyProgress:
-    """A line on standard error for each training that is over."""
+    """A line on standard error for each training that is over; what came of all goes to standard output if `reports`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reports: bool = False) -> None:
         self.total = self.done = 0
+        self.reports = reports
 
     def on_start(self, total: int) -> None:
         self.total = total
@@ -97,6 +99,10 @@ class FamilyProgress:
         )
         sys.stderr.write("  ".join(part for part in said if part) + "\n")
         sys.stderr.flush()
+
+    def on_report(self, text: str) -> None:
+        if self.reports:
+            echo(text)
 
 
 def check_options(**given: object) -> None:

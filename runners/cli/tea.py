@@ -116,9 +116,13 @@ def _check_picture(path: Path) -> None:
     """Raises UserError where a picture could not be written there, before anything is computed."""
     if path.suffix.lower() not in KINDS:
         got = f"Got {path.suffix}" if path.suffix else "Got none"
-        raise UserError(f"{path}: the name of a picture must end with {', '.join(KINDS)}. {got}.", hint="Name it tea.png.")
+        raise UserError(
+            f"{path}: the name of a picture must end with {', '.join(KINDS)}. {got}.", hint="Name it tea.png."
+        )
     if not path.parent.is_dir():
-        raise UserError(f"{path}: there is no folder {path.parent}.", hint="Make it, or write the picture somewhere else.")
+        raise UserError(
+            f"{path}: there is no folder {path.parent}.", hint="Make it, or write the picture somewhere else."
+        )
 
 
 def _draw(performances: Sequence[Performance], path: Path) -> None:

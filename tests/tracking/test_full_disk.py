@@ -104,7 +104,9 @@ def test_a_folder_that_cannot_be_written_is_one_message(
         message += " Make room there, or run from a folder that can be written."
     else:
         subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
-        message = f"The folder {small} cannot be written to: Read-only file system. Run from a folder that can be written."
+        message = (
+            f"The folder {small} cannot be written to: Read-only file system. Run from a folder that can be written."
+        )
     done = CommandLine(small, environment)("run", "four_pixel_camera", "--tracking-uri", "sqlite:////tmp/unused.db")
     assert (done.code, done.err) == (1 if obstacle == "full" else 2, f"Error: {message}\n")
     assert not Path("/tmp/unused.db").exists()
