@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +21,10 @@ from runners.recording import COMPILED, DATA, ENGINE, Recording, figures_of_trai
 from runners.result import Result
 from runners.tracking.events import owner_of
 from runners.tracking.process import Drainer, start_drainer
+from runners.tracking.reading import reader
 from runners.tracking.record import folder_of
 from runners.tracking.spool import Spool
+from runners.tracking.store import exists
 
 if TYPE_CHECKING:
     from runners.data import Dataset
@@ -78,10 +81,8 @@ def _open_spool(loaded: Loaded, request: Request) -> Spool:
         return Spool.create(request.home, f"{loaded.pipeline.experiment}-{time.strftime('%Y%m%d-%H%M%S')}")
     folder = folder_of(request.home, request.resume)
     if folder is None:
-        raise UserError(
-            f"Run {request.resume} has nothing to go on from in {request.home / '.convspec'}.",
-            hint="Only a run that was interrupted in this folder can be resumed; `convspec list` shows the runs.",
-        )
+        hint = "Only a run that was interrupted in this folder can be resumed; `convspec list` shows the runs."
+        raise UserError(_why_not(request.resume, request), hint=hint)
     owner = owner_of(folder)
     if owner is not None and not owner.is_gone():
         raise UserError(
@@ -90,6 +91,19 @@ def _open_spool(loaded: Loaded, request: Request) -> Spool:
         )
     _check_unchanged(loaded, folder / "artifacts" / files.PIPELINE_FILE, request.resume)
     return Spool.reopen(folder)
+
+
+def _why_not(run_id: str, request: Request) -> str:
+    """Why there is nothing that a run could go on from, as far as a local store knows it at once."""
+    uri = request.tracking_uri
+    if uri.startswith("sqlite:"):
+        with reader(uri, request.home) if exists(uri) else nullcontext() as runs:
+            found = runs.select("run", run_id) if runs and run_id.isalnum() else []
+        if not found:
+            return f"There is no run {run_id} here."
+        if len(found) == 1 and found[0].status == "FINISHED":
+            return f"Run {run_id} is finished."
+    return f"Run {run_id} has nothing to go on from in {request.home / '.convspec'}."
 
 
 def _check_unchanged(loaded: Loaded, stored: Path, run_id: str) -> None:

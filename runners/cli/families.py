@@ -33,10 +33,26 @@ def run_several(found: Several | Searching, request: Request, *, dry_run: bool, 
         raise UserError(what, hint="Leave processes out; --workers trains runs at once.")
     if dry_run:
         run_dry(found, request, as_json=as_json)
-    elif isinstance(found, Several):
+        return
+    if not request.again and (changed := _changed(found, request)):
+        echo_error(changed)
+    if isinstance(found, Several):
         run_comparison(found, request, as_json=as_json)
     else:
         run_search(found, request, as_json=as_json)
+
+
+def _changed(found: Several | Searching, request: Request) -> str:
+    """What there is to say of a file that gave something before, and has changed since."""
+    from convspec.loading import Several
+    from runners.family import comparison, search
+    from runners.family.folder import changed_since
+
+    if isinstance(found, Several):
+        identity = comparison.identity_of(found, request.settings)
+    else:
+        identity = search.identity_of(found, request.settings)
+    return changed_since(request.home, identity, file=found.file)
 
 
 def run_comparison(several: Several, request: Request, *, as_json: bool) -> None:

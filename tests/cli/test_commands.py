@@ -74,7 +74,7 @@ def test_every_shipped_pipeline_is_right(convspec: CommandLine, name: str) -> No
         (["run", "digits", "--set", "nothing"], "a setting is written PATH=VALUE"),
         (["run", "digitz"], "there is no such file"),
         (["run", "digits", "--tracking-uri", "nonsense://x"], "nonsense"),
-        (["run", "digits", "--resume", "abc"], "nothing to go on from"),
+        (["run", "digits", "--resume", "abc"], "There is no run abc here. Only a run that was"),
         (["predict", "abc", "x.npy"], "no store"),
         (["ui", "--port", "99999"], "--port"),
     ],

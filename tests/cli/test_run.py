@@ -143,6 +143,7 @@ def test_ctrl_c_saves_marks_the_run_and_says_how_to_resume(convspec: CommandLine
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
+    assert err.count("Stopping: saving what is under way (again Ctrl-C ends at once).\n") == 1
     (run,) = wait_until_ended(convspec)
     assert run["status"] == "KILLED"
     assert f"convspec run {file} --resume {run['run_id']}" in err
@@ -165,7 +166,7 @@ def test_a_finished_run_cannot_be_resumed(convspec: CommandLine) -> None:
     run_id = convspec("run", "four_pixel_camera", "--json").json["run_id"]
     done = convspec("run", "four_pixel_camera", "--resume", run_id)
     assert done.code == 2
-    assert "nothing to go on from" in done.err
+    assert done.err.startswith(f"Error: Run {run_id} is finished. Only a run that was interrupted in this folder ")
 
 
 def test_a_cost_that_is_not_finite_ends_the_run_with_its_place(convspec: CommandLine) -> None:
