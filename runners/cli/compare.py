@@ -78,7 +78,7 @@ def _compared(
 
     chosen = choose(runs, words)
     members, notes = grouped(list(chosen.runs.values()))
-    notes = (*notes, *_changed(chosen, words[0])) if len(words) == 1 else notes
+    notes += _changed(chosen, words[0]) if len(words) == 1 else ()
     higher = None if better is None else better == "higher"
     return report(members, metric=metric, higher_is_better=higher, title=chosen.title, notes=notes), chosen.parent
 
