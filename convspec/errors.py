@@ -62,7 +62,8 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         """`FILE:LINE:COLUMN  PATH  message hint`, then the source line with a caret under the place."""
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        file = _printable(self.file)
+        place = f"{file}:{self.line}:{self.column}" if self.line else file
         head = "  ".join(part for part in (place, self.path, f"{self.message} {self.hint}".rstrip()) if part)
         if not self.source:
             return head

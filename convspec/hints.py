@@ -212,8 +212,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     from difflib import get_close_matches
 
     words = {each.lower(): each for each in known}
-    matches = get_close_matches(word.lower(), words, n=1, cutoff=0.7)
-    return words[matches[0]] if matches else None
+    matches = get_close_matches(word.lower(), words, n=1, cutoff=0.7) or _swapped(word.lower()) & words.keys()
+    return words[min(matches)] if matches else None
+
+
+def _swapped(word: str) -> set[str]:
+    """The word with any two neighbouring letters swapped; of short words that is far off as shares of equal letters go."""
+    return {f"{word[:at]}{word[at + 1]}{word[at]}{word[at + 2 :]}" for at in range(len(word) - 1)}
 
 
 def _bare(word: str) -> str:

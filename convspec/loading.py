@@ -25,6 +25,10 @@ from convspec.training import Training
 if TYPE_CHECKING:
     from convspec.searching import Searching
 
+MOST_UNREADABLE = 5
+"""Bytes that are no text beyond which a line is not shown: it is not of a text file."""
+_REPLACED = "\ufffd"
+
 
 class Loaded(NamedTuple):
     """A pipeline that is right, its plan, and the folder that its file paths start from."""
@@ -116,7 +120,7 @@ def _one_of(found: Loaded | Several | Searching, architecture: str, file: str) -
         raise _nowhere(Path(file), f"{found.file} holds one pipeline.", f"Leave out @{architecture}.")
     for member in found.members:
         if member.architecture == architecture:
-            return member.loaded
+            return member.loaded._replace(file=file)
     from convspec.hints import did_you_mean
 
     names = [member.architecture for member in found.architectures]
@@ -182,10 +186,11 @@ def _files_like(path: Path) -> str:
 def _no_text(path: Path, content: bytes, position: int) -> PipelineError:
     """Bytes that are no UTF-8, with their place in what can be read of their line."""
     start = content.rfind(b"\n", 0, position) + 1
-    line = content[start:].split(b"\n", 1)[0].decode("utf-8", "replace")
+    line = content[start:].split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
     column = len(content[start:position].decode("utf-8")) + 1
     message = f"the file is not text in UTF-8. Got the byte 0x{content[position]:02x}."
-    source = line if "\0" not in line else ""
+    unreadable = sum(character == _REPLACED or not character.isprintable() for character in line.replace("\t", " "))
+    source = line.replace(_REPLACED, "?") if unreadable <= MOST_UNREADABLE else ""
     hint = "Save it as UTF-8, not UTF-16." if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "Save it as UTF-8."
     return PipelineError([Problem(str(path), content.count(b"\n", 0, position) + 1, column, "", message, hint, source)])
 

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Self
 
+_STANDARD_ERROR = 2
+
+
+def say_stopping() -> None:
+    """A line on standard error; written past its buffer, in the middle of which the signal may have come."""
+    begin = b"\n" if os.isatty(_STANDARD_ERROR) else b""  # the terminal shows ^C, or a bar
+    with suppress(OSError):  # nobody reads
+        os.write(_STANDARD_ERROR, begin + b"Stopping: saving what is under way (again Ctrl-C ends at once).\n")
+
 
 class Interruption:
-    """While it is entered, the first SIGINT or SIGTERM only sets `wanted`; a second one acts as it always does."""
+    """While it is entered, the first SIGINT or SIGTERM only sets `wanted`; a second one acts as it always does.
+    `say` tells whoever asked that it was heard."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[], None] = say_stopping) -> None:
         self.wanted = False
+        self._say = say
         self._before: dict[signal.Signals, object] = {}
 
     def __call__(self) -> bool:
@@ -28,6 +42,7 @@ class Interruption:
     def _want(self, number: int, frame: FrameType | None) -> None:
         self.wanted = True
         self._restore()
+        self._say()
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

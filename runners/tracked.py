@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +21,10 @@ from runners.recording import COMPILED, DATA, ENGINE, Recording, figures_of_trai
 from runners.result import Result
 from runners.tracking.events import owner_of
 from runners.tracking.process import Drainer, start_drainer
+from runners.tracking.reading import reader
 from runners.tracking.record import folder_of
 from runners.tracking.spool import Spool
+from runners.tracking.store import exists
 
 if TYPE_CHECKING:
     from runners.data import Dataset
@@ -56,13 +60,18 @@ class Request:
     options: tuple[str, ...] = ()
 
 
-def run(loaded: Loaded, request: Request, observers: list[Observer]) -> Result:
-    """Trains, evaluates and records a pipeline. Raises UserError, with the run recorded as FAILED where it had begun."""
+def run(
+    loaded: Loaded, request: Request, observers: list[Observer], *, show: Callable[[Result], None] = lambda _: None
+) -> Result:
+    """Trains, evaluates and records a pipeline. `show` is given the result before it is waited for that it is recorded whole.
+
+    Raises UserError, with the run recorded as FAILED where it had begun.
+    """
     started = time.perf_counter()
     spool = _open_spool(loaded, request)
     drainer = start_drainer(spool, request.tracking_uri)
     try:
-        return _Run(loaded, request, spool, drainer, started).go(observers)
+        return _Run(loaded, request, spool, drainer, started, show).go(observers)
     finally:
         drainer.close()
 
@@ -72,10 +81,8 @@ def _open_spool(loaded: Loaded, request: Request) -> Spool:
         return Spool.create(request.home, f"{loaded.pipeline.experiment}-{time.strftime('%Y%m%d-%H%M%S')}")
     folder = folder_of(request.home, request.resume)
     if folder is None:
-        raise UserError(
-            f"Run {request.resume} has nothing to go on from in {request.home / '.convspec'}.",
-            hint="Only a run that was interrupted in this folder can be resumed; `convspec list` shows the runs.",
-        )
+        hint = "Only a run that was interrupted in this folder can be resumed; `convspec list` shows the runs."
+        raise UserError(_why_not(request.resume, request), hint=hint)
     owner = owner_of(folder)
     if owner is not None and not owner.is_gone():
         raise UserError(
@@ -84,6 +91,19 @@ def _open_spool(loaded: Loaded, request: Request) -> Spool:
         )
     _check_unchanged(loaded, folder / "artifacts" / files.PIPELINE_FILE, request.resume)
     return Spool.reopen(folder)
+
+
+def _why_not(run_id: str, request: Request) -> str:
+    """Why there is nothing that a run could go on from, as far as a local store knows it at once."""
+    uri = request.tracking_uri
+    if uri.startswith("sqlite:"):
+        with reader(uri, request.home) if exists(uri) else nullcontext() as runs:
+            found = runs.select("run", run_id) if runs and run_id.isalnum() else []
+        if not found:
+            return f"There is no run {run_id} here."
+        if len(found) == 1 and found[0].status == "FINISHED":
+            return f"Run {run_id} is finished."
+    return f"Run {run_id} has nothing to go on from in {request.home / '.convspec'}."
 
 
 def _check_unchanged(loaded: Loaded, stored: Path, run_id: str) -> None:
@@ -106,8 +126,17 @@ def _check_unchanged(loaded: Loaded, stored: Path, run_id: str) -> None:
 class _Run:
     """The stages of one run."""
 
-    def __init__(self, loaded: Loaded, request: Request, spool: Spool, drainer: Drainer, started: float) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        request: Request,
+        spool: Spool,
+        drainer: Drainer,
+        started: float,
+        show: Callable[[Result], None],
+    ) -> None:
         self.loaded, self.request, self.spool, self.drainer, self.started = loaded, request, spool, drainer, started
+        self.show = show
 
     def go(self, observers: list[Observer]) -> Result:
         try:
@@ -222,22 +251,30 @@ class _Run:
         return options
 
     def _result(self, experiment: Experiment, evaluation: Evaluation, content: bytes) -> Result:
-        outcome = self.drainer.wait()
         trainer = experiment.trainer
         metrics = dict(evaluation.metrics)
         if trainer is not None:
             metrics |= trainer.kept.metrics() | {"time/training_seconds": experiment.seconds}
-        return Result(
-            run_id=outcome.run_id,
-            experiment_id=outcome.experiment_id,
+        result = Result(
+            run_id="",
+            experiment_id="",
             metrics=metrics,
             weights_sha256=files.digest(content),
             seconds=time.perf_counter() - self.started,
             epochs=trainer.progress.epoch if trainer else 0,
             best_epoch=trainer.progress.best_epoch if trainer else 0,
             findings=evaluation.findings,
-            note="" if outcome.sent else outcome.message,
+            note="",
             engine=experiment.engine.name,
             device=experiment.engine.device_name,
             engine_reason=experiment.engine.reason,
+        )
+        self.show(result)
+        outcome = self.drainer.wait()
+        return replace(
+            result,
+            run_id=outcome.run_id,
+            experiment_id=outcome.experiment_id,
+            seconds=time.perf_counter() - self.started,
+            note="" if outcome.sent else outcome.message,
         )

@@ -15,6 +15,7 @@ from runners.cli.output import echo, echo_error, echo_json, json_option, trackin
 
 if TYPE_CHECKING:
     from runners.compare.report import Report
+    from runners.compare.selection import Chosen
     from runners.tracking.reading import Reader
 
 
@@ -77,8 +78,24 @@ def _compared(
 
     chosen = choose(runs, words)
     members, notes = grouped(list(chosen.runs.values()))
+    notes += _changed(chosen, words[0]) if len(words) == 1 else ()
     higher = None if better is None else better == "higher"
     return report(members, metric=metric, higher_is_better=higher, title=chosen.title, notes=notes), chosen.parent
+
+
+def _changed(chosen: Chosen, file: str) -> tuple[str, ...]:
+    """A note where a file no longer says what was compared."""
+    from datetime import datetime
+
+    from convspec.loading import find
+    from runners.family.folder import identity_of_run
+
+    before = identity_of_run(Path.cwd(), chosen.parent) if chosen.parent else None
+    path = find(file)
+    if before is None or path.resolve() != Path(before.file) or path.read_bytes().decode("utf-8-sig") == before.text:
+        return ()
+    began = datetime.fromtimestamp(min(run.started_ms for run in chosen.runs.values()) / 1000).astimezone()
+    return (f"{file} has changed since; this is the comparison of {began:%Y-%m-%d %H:%M}.",)
 
 
 def _keep(runs: Reader, report: Report, parent: str | None) -> None:

@@ -33,10 +33,26 @@ def run_several(found: Several | Searching, request: Request, *, dry_run: bool, 
         raise UserError(what, hint="Leave processes out; --workers trains runs at once.")
     if dry_run:
         run_dry(found, request, as_json=as_json)
-    elif isinstance(found, Several):
+        return
+    if not request.again and (changed := _changed(found, request)):
+        echo_error(changed)
+    if isinstance(found, Several):
         run_comparison(found, request, as_json=as_json)
     else:
         run_search(found, request, as_json=as_json)
+
+
+def _changed(found: Several | Searching, request: Request) -> str:
+    """What there is to say of a file that gave something before, and has changed since."""
+    from convspec.loading import Several
+    from runners.family import comparison, search
+    from runners.family.folder import changed_since
+
+    if isinstance(found, Several):
+        identity = comparison.identity_of(found, request.settings)
+    else:
+        identity = search.identity_of(found, request.settings)
+    return changed_since(request.home, identity, file=found.file)
 
 
 def run_comparison(several: Several, request: Request, *, as_json: bool) -> None:
@@ -48,11 +64,12 @@ def run_comparison(several: Several, request: Request, *, as_json: bool) -> None
     going_on = unfinished(request.home, identity_of(several, request.settings))
     for orphan in sweep(request.home, but=going_on):
         echo_error(str(orphan))
-    comparison = compare_architectures(several, request, FamilyProgress())
+    comparison = compare_architectures(several, request, FamilyProgress(reports=not as_json))
     if as_json:
         echo_json(_plain(comparison))
         return
-    echo(comparison.text)
+    if comparison.known:
+        echo(comparison.text)
     _print_end(comparison, request)
 
 
@@ -80,10 +97,11 @@ def _print_end(comparison: Comparison, request: Request) -> None:
 
 
 class FamilyProgress:
-    """A line on standard error for each training that is over."""
+    """A line on standard error for each training that is over; what came of all goes to standard output if `reports`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reports: bool = False) -> None:
         self.total = self.done = 0
+        self.reports = reports
 
     def on_start(self, total: int) -> None:
         self.total = total
@@ -97,6 +115,10 @@ class FamilyProgress:
         )
         sys.stderr.write("  ".join(part for part in said if part) + "\n")
         sys.stderr.flush()
+
+    def on_report(self, text: str) -> None:
+        if self.reports:
+            echo(text)
 
 
 def check_options(**given: object) -> None:

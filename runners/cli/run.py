@@ -133,14 +133,20 @@ def command(  # noqa: PLR0913 - one for each option
     options = ("--tracking-uri", tracking_uri) if tracking_uri else ()
     request = Request(home, uri, threads, resume, settings, device, compiled, options)
     shown = progress()
+
+    def show(result: Result) -> None:
+        shown.close()
+        if not as_json:
+            _print(loaded, result)
+
     try:
-        result = run(loaded, request, [shown])
+        result = run(loaded, request, [shown], show=show)
     finally:
         shown.close()
     if as_json:
         echo_json(describe(result))
     else:
-        _print(loaded, result, uri)
+        _print_run(result, uri)
 
 
 def describe(result: Result) -> dict[str, Any]:
@@ -161,17 +167,23 @@ def describe(result: Result) -> dict[str, Any]:
     }
 
 
-def _print(loaded: Loaded, result: Result, uri: str) -> None:
+def _print(loaded: Loaded, result: Result) -> None:
+    """What training gave, whether it is recorded or not."""
     if result.findings:
         _print_findings(result.findings, result.metrics)
     if result.epochs:
         best = f", best after {result.best_epoch}" if result.best_epoch else ""
-        echo(f"trained        {result.epochs} epochs{best}, {result.metrics['time/training_seconds']:.2f} s")
+        epochs = f"{result.epochs} epoch{'' if result.epochs == 1 else 's'}"
+        echo(f"trained        {epochs}{best}, {result.metrics['time/training_seconds']:.2f} s")
     device = "" if result.device == "cpu" else f" on {result.device}"
     count = loaded.pipeline.processes
     shared = f", {count} processes" if count > 1 else ""
     echo(f"engine         {result.engine}{device}{shared}: {result.engine_reason}")
     echo(f"weights        sha256 {result.weights_sha256}")
+
+
+def _print_run(result: Result, uri: str) -> None:
+    """Where it is recorded, and what to do next."""
     echo(f"run            {result.run_id or 'not recorded yet'}  ({result.seconds:.1f} s in all)")
     if result.note:
         echo_error(result.note)

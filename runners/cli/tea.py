@@ -14,6 +14,8 @@ from runners.cli.output import echo, echo_json, json_option, table
 if TYPE_CHECKING:
     from runners.tea.demonstration import Performance
 
+KINDS = (".png", ".svg", ".pdf")
+"""What the name of a picture may end with."""
 HEADER = ("way", "tries", "found", "off by", "enjoyment lost", "mean tries", "finds the best")
 
 
@@ -37,7 +39,7 @@ HEADER = ("way", "tries", "found", "off by", "enjoyment lost", "mean tries", "fi
     "--picture",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write a picture (PNG): assumptions against performance.",
+    help="Write a picture (.png, .svg or .pdf): assumptions against performance.",
 )
 @json_option
 def command(start: float, starts: int, seed: int, picture: Path | None, as_json: bool) -> None:
@@ -50,6 +52,8 @@ def command(start: float, starts: int, seed: int, picture: Path | None, as_json:
     from runners.tea.demonstration import compare
     from runners.tea.landscape import LANDSCAPES
 
+    if picture is not None:
+        _check_picture(picture)
     performances = compare(LANDSCAPES, start=start, starts=starts, seed=seed)
     if picture is not None:
         _draw(performances, picture)
@@ -106,6 +110,19 @@ def _row(one: Performance) -> list[str]:
         f"{one.mean_tries:.0f}",
         f"{one.share_found:.0%}",
     ]
+
+
+def _check_picture(path: Path) -> None:
+    """Raises UserError where a picture could not be written there, before anything is computed."""
+    if path.suffix.lower() not in KINDS:
+        got = f"Got {path.suffix}" if path.suffix else "Got none"
+        raise UserError(
+            f"{path}: the name of a picture must end with {', '.join(KINDS)}. {got}.", hint="Name it tea.png."
+        )
+    if not path.parent.is_dir():
+        raise UserError(
+            f"{path}: there is no folder {path.parent}.", hint="Make it, or write the picture somewhere else."
+        )
 
 
 def _draw(performances: Sequence[Performance], path: Path) -> None:

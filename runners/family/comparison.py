@@ -35,6 +35,9 @@ class Observer(Protocol):
     def on_outcome(self, name: str, outcome: Outcome) -> None:
         """One of them is over."""
 
+    def on_report(self, text: str) -> None:
+        """This came of them; it may take a while until it is recorded whole."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -101,7 +104,7 @@ class _Comparing:
             raise
         if len(outcomes) < len(self.members):
             raise self._interrupted(len(outcomes))
-        return self._compare(outcomes)
+        return self._compare(outcomes, observer)
 
     def _announce(self) -> None:
         several = self.several
@@ -166,7 +169,7 @@ class _Comparing:
             exit_code=INTERRUPTED,
         )
 
-    def _compare(self, outcomes: dict[str, Outcome]) -> Comparison:
+    def _compare(self, outcomes: dict[str, Outcome], observer: Observer) -> Comparison:
         """The table, kept and recorded. Raises UserError where nothing finished."""
         try:
             report = self._report(outcomes)
@@ -180,6 +183,7 @@ class _Comparing:
         plain = report.plain()
         self.family.finish({"plain": plain, "text": report.text()})
         self.family.spool.end("FINISHED")
+        observer.on_report(report.text())
         recorded = self.drainer.wait()
         note = "" if recorded.sent else recorded.message
         seconds = time.perf_counter() - self.started

@@ -153,6 +153,28 @@ def _is_over(folder: Path, note: _Note) -> bool:
     return note.state == "finished" and has_ended(folder)
 
 
+def changed_since(home: Path, identity: Identity, *, file: str) -> str:
+    """What there is to say where a file was finished before with something else in it, so that nothing of that is used."""
+    known = _latest(home, identity)
+    if known is None or known[1].state != "finished" or known[1].identity.digest == identity.digest:
+        return ""
+    before = known[1].identity
+    what = f"{file} has changed" if before.text != identity.text else f"What {file} reads has changed"
+    if before.settings != identity.settings:
+        what = f"{file}, with what --set puts into it, has changed"
+    return f"{what} since its last {identity.kind}: everything is trained anew."
+
+
+def identity_of_run(home: Path, run_id: str) -> Identity | None:
+    """What the family was whose own run has this id, where it was run in this home."""
+    for path in (home / ".convspec").glob(f"[!.]*/{FILE}"):
+        known = record.load(path.parent)
+        if known is not None and known.run_id == run_id:
+            note = _Note.read(path.parent)
+            return note.identity if note else None
+    return None
+
+
 def _latest(home: Path, identity: Identity) -> tuple[Path, _Note] | None:
     """The family that the same file began last, unless it was given up."""
     found = []

@@ -28,6 +28,6 @@ def add_axes(figure: Figure, left: float, bottom: float, *, width: float, height
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Writes the PNG."""
-    figure.savefig(path, format="png")
+    """Writes the picture, of the kind that its name ends with."""
+    figure.savefig(path, format=path.suffix[1:].lower())
     return path

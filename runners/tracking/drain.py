@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -25,7 +25,7 @@ from convspec.errors import UserError
 from runners.tracking import events, record
 from runners.tracking.database import StoreAwayError, fold_log, path_of
 from runners.tracking.owner import Owner
-from runners.tracking.store import PERMANENT, SETTINGS, first_line, open_client
+from runners.tracking.store import PERMANENT, SETTINGS, first_line, open_client, redacted
 from runners.tracking.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Drain:
     report: Callable[..., None]
     waited: float = 0.0
     away: str = ""
+    reported: bool = False
+    """Whether it was said that the store is waited for."""
 
     def run(self) -> None:
         """Deliver all there is, and report how that went."""
@@ -59,7 +61,7 @@ class Drain:
         try:
             self._deliver(known)
         except UserError as problem:
-            known.message = str(problem)
+            known.message = f"{str(problem).rstrip('.')}."
             known.save(self.folder)
         settled = record.is_done(self.folder)
         if not settled and not known.message:
@@ -126,7 +128,9 @@ class Drain:
         delay = POLL_SECONDS
         while True:
             try:
-                return action()
+                result = action()
+                self._tell_waiting("")
+                return result
             except MlflowException as error:
                 problem: Exception = error
                 if error.error_code in PERMANENT:
@@ -136,12 +140,23 @@ class Drain:
             except (StoreAwayError, OSError) as error:
                 problem = error
             _log.warning("trying again: %s", problem)
+            self._tell_waiting(first_line(problem).rstrip("."))
             if self.trainer.has_been_gone(self.patience):
                 raise StoreAwayError(first_line(problem)) from problem
             began = time.monotonic()
             self.trainer.wait(delay)
             self.waited += time.monotonic() - began
             delay = min(2 * delay, LONGEST_DELAY_SECONDS)
+
+    def _tell_waiting(self, problem: str) -> None:
+        """Say once that the store is waited for and why, and once that it no longer is."""
+        if bool(problem) == self.reported:
+            return
+        self.reported = bool(problem)
+        known = record.load(self.folder) or record.Record("")
+        if problem and not problem.startswith("The store "):
+            problem = f"The store {redacted(known.tracking_uri)} does not take the run yet: {problem}"
+        self.report("waiting" if problem else "working", replace(known, message=problem), folder=self.folder)
 
 
 class Reports:
@@ -151,7 +166,8 @@ class Reports:
         self._pipe = pipe
 
     def __call__(self, kind: str, known: record.Record, *, folder: Path, complete: bool = False) -> None:
-        """Say that a run is made (`run`), or that its delivery is over (`end`)."""
+        """Say that a run is made (`run`), that the store is waited for (`waiting`) or no longer is (`working`), or that the
+        delivery is over (`end`)."""
         line = json.dumps({"report": kind, "folder": str(folder), **asdict(known), "complete": complete}) + "\n"
         with suppress(BrokenPipeError):
             os.write(self._pipe, line.encode())

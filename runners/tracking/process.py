@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import subprocess
@@ -23,6 +24,12 @@ from runners.tracking.spool import Spool
 from runners.tracking.store import check, redacted
 
 PATIENCE_SECONDS = 60.0
+_log = logging.getLogger(__name__)
+
+
+def _say_on_standard_error(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 @dataclass(frozen=True)
@@ -60,14 +67,29 @@ class Drainer:
                 return None
         return next(str(report["run_id"]) for report in self._heard if report["run_id"])
 
-    def wait(self, timeout: float = PATIENCE_SECONDS + 30.0) -> Outcome:
-        """How the delivery went, after the trainer has said its last word: a spool without an end is a killed run."""
-        last = next((report for report in self.outcomes(timeout) if report["folder"] == str(self._folder)), None)
+    def wait(
+        self, timeout: float = PATIENCE_SECONDS + 30.0, *, say: Callable[[str], None] = _say_on_standard_error
+    ) -> Outcome:
+        """How the delivery went, after the trainer has said its last word: a spool without an end is a killed run.
+
+        `say` is told once where the store has to be waited for; Ctrl-C ends the wait, not the delivery.
+        """
+        last = None
+        try:
+            for report in self._ended_or_waiting(timeout):
+                if report["report"] == "waiting":
+                    say(
+                        f"{report['message']}; trying for a minute more (Ctrl-C is safe: `convspec sync` sends it later)."
+                    )
+                elif report["folder"] == str(self._folder):
+                    last = report
+        except KeyboardInterrupt:
+            _log.info("nobody waits for the delivery any more")
         if last is not None and last["complete"]:
             return Outcome(last["run_id"], last["experiment_id"], sent=True)
         if last is None and self._process.poll() is not None and self._substitute is not None:
             with closing(self._substitute()) as other:
-                return other.wait(timeout)
+                return other.wait(timeout, say=say)
         known = record.load(self._folder) or record.Record("")
         if last is not None:
             message = f"Not everything could be recorded. {last['message'].rstrip('.')}."
@@ -94,13 +116,29 @@ class Drainer:
 
     def ended(self, timeout: float) -> Iterator[dict[str, Any]]:
         """The final report of each spool as soon as its delivery is over, for no longer than `timeout` seconds."""
+        yield from (report for report in self._told(timeout) if report["report"] == "end")
+
+    def _ended_or_waiting(self, timeout: float) -> Iterator[dict[str, Any]]:
+        """The same, and once a report that the store is waited for."""
+        said = False
+        for report in self._told(timeout):
+            if report["report"] == "end" or (report["report"] == "waiting" and not said):
+                said |= report["report"] == "waiting"
+                yield report
+
+    def _told(self, timeout: float) -> Iterator[dict[str, Any]]:
+        """All reports, those heard before first; of a wait that was over before anybody asked, none."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         deadline = time.monotonic() + timeout
+        while self._listen(time.monotonic()):
+            pass  # what was said during training
+        over = max((at for at, one in enumerate(self._heard) if one["report"] == "working"), default=-1)
+        self._heard = [one for at, one in enumerate(self._heard) if one["report"] != "waiting" or at > over]
         told = 0
         while True:
-            yield from (report for report in self._heard[told:] if report["report"] == "end")
-            told = len(self._heard)
+            news, told = self._heard[told:], len(self._heard)
+            yield from news
             if not self._listen(deadline):
                 return
 

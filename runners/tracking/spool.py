@@ -57,8 +57,8 @@ class Spool:
         """A new spool in `home/.convspec`, called `name`, or `name-2` and so on where that is taken."""
         parent = home / ".convspec"
         draft = parent / f".new-{os.getpid()}-{time.monotonic_ns()}"
-        with writing(draft):
-            (draft / "artifacts").mkdir(parents=True)
+        with writing(parent):
+            _make(home, draft / "artifacts")
             (draft / events.FILE).write_text(events.line("owner", **asdict(Owner.current())))
             return cls(_claim(draft, parent, name))
 
@@ -184,6 +184,17 @@ class Spool:
             if written != len(line):  # a full disk takes a part of the line; the rest would be glued to the next
                 os.ftruncate(self._events, os.fstat(self._events).st_size - written)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _make(home: Path, folder: Path) -> None:
+    """Make a folder in a home, or say that nothing can be written there; a full disk is told by `writing`."""
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        message = f"The folder {home} cannot be written to: {error.strerror}."
+        raise UserError(message, hint="Run from a folder that can be written.") from error
 
 
 def _claim(draft: Path, parent: Path, name: str) -> Path:

@@ -100,6 +100,11 @@ def test_json_has_every_layer(convspec: CommandLine, files: Path) -> None:
     assert plain["totals"]["parameters"] == {"a": 1370, "b": 5050, "ratio": pytest.approx(5050 / 1370)}
 
 
+def test_two_architectures_of_a_file_are_told_apart_by_name(convspec: CommandLine, files: Path) -> None:
+    shown = convspec("diff", "several.yaml@flat", "several.yaml@hidden").out
+    assert shown.startswith("A  several.yaml@flat\nB  several.yaml@hidden\n")
+
+
 def test_what_is_the_same_is_left_out(convspec: CommandLine, files: Path) -> None:
     assert "The networks are the same." in convspec("diff", "a.yaml", "a.yaml").out
     assert convspec("diff", "digits", "digits", "--json").json["same"]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import CommandLine
+from tests.conftest import CommandLine, free_port
 
 SHORT = ("--set", "training.epochs=3")
 LONG = """
@@ -143,6 +143,7 @@ def test_ctrl_c_saves_marks_the_run_and_says_how_to_resume(convspec: CommandLine
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
+    assert err.count("Stopping: saving what is under way (again Ctrl-C ends at once).\n") == 1
     (run,) = wait_until_ended(convspec)
     assert run["status"] == "KILLED"
     assert f"convspec run {file} --resume {run['run_id']}" in err
@@ -165,7 +166,7 @@ def test_a_finished_run_cannot_be_resumed(convspec: CommandLine) -> None:
     run_id = convspec("run", "four_pixel_camera", "--json").json["run_id"]
     done = convspec("run", "four_pixel_camera", "--resume", run_id)
     assert done.code == 2
-    assert "nothing to go on from" in done.err
+    assert done.err.startswith(f"Error: Run {run_id} is finished. Only a run that was interrupted in this folder ")
 
 
 def test_a_cost_that_is_not_finite_ends_the_run_with_its_place(convspec: CommandLine) -> None:
@@ -267,3 +268,19 @@ def test_what_could_not_be_recorded_is_said_and_delivered_later(convspec: Comman
     (run,) = wait_until_ended(convspec)
     assert run["status"] == "FINISHED"
     assert run["accuracy"] == 1.0
+
+
+def test_a_store_that_is_away_is_said_behind_the_result_and_ctrl_c_ends_the_wait(convspec: CommandLine) -> None:
+    uri = f"http://127.0.0.1:{free_port()}"
+    with convspec.start("run", "four_pixel_camera", "--tracking-uri", uri) as process:
+        assert process.stderr is not None and process.stdout is not None
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert said == (
+        f"The store {uri} does not answer: Connection refused; "
+        "trying for a minute more (Ctrl-C is safe: `convspec sync` sends it later).\n"
+    )
+    assert process.returncode == 0
+    assert "weights        sha256 " in out
+    assert err.startswith("The run is still being recorded; that goes on in the background. The rest is kept in ")

@@ -47,15 +47,26 @@ def test_json_is_one_object(convspec: CommandLine) -> None:
     assert (convspec.folder / "tea.png").is_file()
 
 
+@pytest.mark.parametrize(("name", "begins"), [("tea.svg", b"<?xml"), ("tea.PDF", b"%PDF-")])
+def test_a_picture_is_of_the_kind_that_its_name_says(
+    name: str, begins: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command_line(["tea", "--starts", "5", "--picture", name]) == 0
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--start", "101"], "101"),
         (["--starts", "0"], "0"),
         (["--seed", "-1"], "-1"),
-        (["--picture", "nowhere/tea.png"], "nowhere/tea.png: No such file or directory. Write the picture somewhere"),
+        (["--picture", "nowhere/tea.png"], "nowhere/tea.png: there is no folder nowhere. Make it, or write"),
+        (["--picture", "tea.xyz"], "tea.xyz: the name of a picture must end with .png, .svg, .pdf. Got .xyz. Name it"),
+        (["--picture", "tea"], "tea: the name of a picture must end with .png, .svg, .pdf. Got none. Name it tea.png."),
     ],
-    ids=["start", "starts", "seed", "picture"],
+    ids=["start", "starts", "seed", "folder", "kind", "no kind"],
 )
 def test_wrong_words_are_one_message(
     arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any

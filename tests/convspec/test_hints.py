@@ -75,11 +75,17 @@ SLIPS = {
     "fully_conected": "fully_connected",
     "drop_out": "dropout",
 }
+SHORT_SLIPS = {"rnu": "run", "urn": "run", "nwe": "new", "iu": "ui"}
 
 
 @pytest.mark.parametrize(("slip", "meant"), SLIPS.items(), ids=SLIPS)
 def test_slips_of_the_finger_are_seen_through(slip: str, meant: str) -> None:
     assert did_you_mean(slip, LAYERS) == f"Did you mean {meant}?"
+
+
+@pytest.mark.parametrize(("slip", "meant"), SHORT_SLIPS.items(), ids=SHORT_SLIPS)
+def test_two_letters_swapped_are_seen_through_in_a_short_word(slip: str, meant: str) -> None:
+    assert did_you_mean(slip, ["new", "run", "ui", "compare"]) == f"Did you mean {meant}?"
 
 
 SENTENCES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -163,6 +164,7 @@ def test_ctrl_c_saves_everything_and_the_same_command_goes_on(convspec: CommandL
     text = COMPARISON.replace("epochs: 6", "epochs: 60").replace("seeds: [1, 2, 3]", "seeds: [1, 2]")
     said = interrupt(convspec, write(convspec, text))
     assert "of 4 runs done; everything so far is saved. Go on with the same command." in said
+    assert said.count("Stopping: saving what is under way (again Ctrl-C ends at once).\n") == 1
     assert {row.status for row in rows(convspec.folder)} <= {"KILLED", "FINISHED"}
     done = convspec("run", "small.yaml", "--json")
     assert done.code == 0
@@ -211,3 +213,28 @@ def test_a_comparison_does_not_go_on_over_other_data(convspec: CommandLine) -> N
     done = convspec("run", file)
     assert done.code == 2
     assert "small.yaml reads, its data or another file, has changed since its comparison began" in done.err
+
+
+TINY = """
+experiment: tiny
+data: {source: xs_and_os, examples: 40}
+architectures:
+  flat: [{fully_connected: {neurons: 2}}]
+  hidden: [{fully_connected: {neurons: 4}}, relu, {fully_connected: {neurons: 2}}]
+seeds: [1, 2]
+training: {epochs: 1, batch: 32}
+"""
+
+
+def test_a_file_that_has_changed_since_it_was_compared_is_said(convspec: CommandLine) -> None:
+    assert "has changed" not in convspec("run", write(convspec, TINY)).err
+    assert "has changed" not in convspec("compare", "small.yaml").out
+    write(convspec, TINY.replace("[1, 2]", "[1, 2, 3]"))
+    found = convspec("compare", "small.yaml").out
+    assert re.search(
+        r"^small\.yaml has changed since; this is the comparison of \d{4}-\d\d-\d\d \d\d:\d\d\.$", found, re.M
+    )
+    said = convspec("run", "small.yaml").err
+    assert said.startswith("small.yaml has changed since its last comparison: everything is trained anew.\n")
+    assert "6/6" in said
+    assert "has changed" not in convspec("compare", "small.yaml").out

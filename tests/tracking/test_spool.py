@@ -120,6 +120,15 @@ def test_an_artifact_is_copied_unless_it_lies_in_the_spool(spool: Spool, start: 
     assert (spool.folder / kept[0][0]).read_bytes() == b"png"
 
 
+def test_a_home_that_cannot_be_written_is_one_message() -> None:
+    with pytest.raises(UserError) as caught:
+        Spool.create(Path("/proc"), "digits")
+    assert str(caught.value) == (
+        "The folder /proc cannot be written to: No such file or directory. Run from a folder that can be written."
+    )
+    assert caught.value.exit_code == 2
+
+
 def test_a_full_disk_is_one_message_and_leaves_whole_lines(home: Path, python: Python) -> None:
     out, error = python(FILL_THE_DISK, home).communicate()
     folder = home / ".convspec" / "digits"
