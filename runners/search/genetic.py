@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from optuna.samplers import NSGAIISampler
-from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from convspec.candidates import Candidates
@@ -13,16 +12,7 @@ from runners.search.optuna_study import KeptStudy, complete, quiet, worst
 from runners.search.proposals import Outcomes, Proposals
 from runners.search.space import space_of
 
-
-class _Sampler(NSGAIISampler):
-    """Optuna gives the parents of a generation in the order of their rank when they are selected, and by number ever after."""
-
-    def select_parent(self, study: Study, generation: int) -> list[FrozenTrial]:
-        """By number at once, so that the trial that a study is asked for first is the same as if it came later."""
-        return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
-
-
-GENERATION = f"{_Sampler.__name__}:generation"
+GENERATION = "NSGAIISampler:generation"
 """Where the sampler looks for the generation of a trial."""
 
 
@@ -34,14 +24,23 @@ class GeneticProposals(Proposals):
         assert isinstance(search.strategy, Genetic)
         self.strategy, self.space = search.strategy, space_of(candidates.knobs)
         self.study = KeptStudy(search.objectives)
+        self._selected = -1
 
     def is_ready(self, number: int, outcomes: Outcomes) -> bool:
         return all(earlier in outcomes for earlier in range(self._first(number)))
 
     def choose(self, number: int, attempt: int, outcomes: Outcomes) -> Point | None:
+        first = self._first(number)
+        if self._selected != first and number != first:
+            # Optuna gives who selects the parents another order of them than those who ask later: as before an interruption
+            self._asked(first, 0, outcomes)
+        self._selected = first
+        return self._asked(number, attempt, outcomes)
+
+    def _asked(self, number: int, attempt: int, outcomes: Outcomes) -> Point:
         strategy = self.strategy
         with quiet():
-            sampler = _Sampler(
+            sampler = NSGAIISampler(
                 population_size=strategy.population,
                 crossover_prob=strategy.crossover,
                 mutation_prob=strategy.mutation,

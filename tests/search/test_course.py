@@ -80,7 +80,7 @@ def test_a_journal_cut_off_anywhere_is_completed_to_the_same(what: Searching, tm
 
 @pytest.mark.parametrize("number", [5, 9, 11])
 def test_a_generation_that_was_cut_off_is_completed_to_the_same(number: int, tmp_path: Path) -> None:
-    """It has other parents in front of it than the generation's first trial, if these are not put in order."""
+    """The parents of its first trial are in another order than those of its later ones."""
     what = searching(SEARCH % "{genetic: {population: 4}}")
     carry_on(Course(what, Journal(tmp_path)))
     text = (tmp_path / FILE).read_bytes()
