@@ -106,7 +106,8 @@ def assert_seen(layer: LayerPlan, depends: NDArray[Any]) -> None:
         assert flat or spans == [sight.at(place) for place in range(len(spans))], dimension
 
 
-@over(PICTURES + FULL)
+# normalized by itself alone, a value becomes 0 whatever it was, and sees nothing
+@over([case for case in PICTURES + FULL if case[0] != "group normalization of pixels"])
 def test_values_see_the_planned_pixels(layer: Layer, shape: Shape) -> None:
     whole = planned([layer], shape)
     for inner in whole.every_layer[:-1]:
