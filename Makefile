@@ -11,7 +11,7 @@ run: $(VENV)/.installed
 	$(BIN)/convspec run pipelines/digits.yaml
 
 test: $(VENV)/.installed $(VENV)/.test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
 test-slow: $(VENV)/.installed $(VENV)/.test
 	$(BIN)/python -m pytest -q -m slow
