@@ -226,6 +226,7 @@ training: {epochs: 1, batch: 32}
 """
 
 
+@pytest.mark.slow
 def test_a_file_that_has_changed_since_it_was_compared_is_said(convspec: CommandLine) -> None:
     assert "has changed" not in convspec("run", write(convspec, TINY)).err
     assert "has changed" not in convspec("compare", "small.yaml").out

@@ -70,10 +70,10 @@ def test_outcomes_come_as_they_are_ready_and_are_kept(tmp_path: Path) -> None:
 
 def test_a_task_whose_worker_is_lost_goes_on_with_another(tmp_path: Path) -> None:
     with Workforce(tmp_path, workers=1) as workforce:
-        workforce.submit(task("short", epochs=40))
+        workforce.submit(task("short", epochs=200))
         reference = workforce.wait()
     with Workforce(tmp_path, workers=1, stop=killing(tmp_path, MOST_LOSSES - 1)) as workforce:
-        workforce.submit(task("long", epochs=40))
+        workforce.submit(task("long", epochs=200))
         found = workforce.wait()
     assert reference is not None
     assert found is not None

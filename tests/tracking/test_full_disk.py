@@ -159,7 +159,7 @@ def test_a_comparison_that_cannot_be_gone_on_with_on_a_read_only_disk_is_one_mes
 ) -> None:
     done = CommandLine(small, environment)("run", "small.yaml")
     hint = "Make room there, or run from a folder that can be written."
-    reason = f"The run cannot be recorded in {family}: Read-only file system."
+    reason = f"The run cannot be recorded in {family.parent}: Read-only file system."
     assert (done.code, done.err) == (1, f"Error: {reason} {hint}\n")
 
 

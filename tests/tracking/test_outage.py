@@ -85,7 +85,8 @@ def postgresql_server(store_script: StoreScript) -> Server:
 
 def epochs_of(spool: Path) -> dict[int, dict[str, float]]:
     """The figures of every epoch that a run has trained so far, by what it has left in its spool."""
-    return {event["step"]: event["values"] for event, _ in events.read(spool) if event["event"] == "metrics"}
+    figures = [event for event, _ in events.read(spool) if event["event"] == "metrics"]
+    return {event["step"]: event["values"] for event in figures if "cost/training" in event["values"]}
 
 
 def _run_id(spool: Path) -> str:
@@ -114,7 +115,7 @@ def train_through_an_outage(convspec: CommandLine, server: Server, *, seconds: f
     finally:
         training.kill()
     assert training.returncode == 130
-    assert f"Interrupted after epoch {len(epochs_of(spool))}; everything so far is saved." in said
+    assert f"Interrupted after epoch {len(epochs_of(spool))}; everything so far is saved." in said, said[-600:]
     return spool, meanwhile
 
 
