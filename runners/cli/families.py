@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from convspec.errors import UserError
-from runners.cli.output import echo, echo_error, echo_json, figure_text, program
+from runners.cli.output import echo, echo_error, echo_json, figure_text, see_it
 
 if TYPE_CHECKING:
     from convspec.loading import Several
@@ -91,9 +90,7 @@ def _print_end(comparison: Comparison, request: Request) -> None:
     if comparison.note:
         echo_error(comparison.note)
     if comparison.run_id:
-        local = request.tracking_uri.endswith(f"{Path.cwd()}/mlflow.db")
-        option = "" if local else f" --tracking-uri {request.tracking_uri}"
-        echo(f"\nSee it:   {program()} ui {comparison.run_id}{option}")
+        echo(f"\n{see_it(comparison.run_id, request.tracking_uri)}")
 
 
 class FamilyProgress:

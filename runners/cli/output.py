@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from shutil import which
 from typing import Any
 
@@ -95,3 +96,9 @@ def bytes_text(count: int) -> str:
 def program() -> str:
     """How this program is called: by its name, or by its path where the shell would not find it."""
     return "convspec" if which("convspec") or not sys.argv[0].endswith("convspec") else sys.argv[0]
+
+
+def see_it(run_id: str, uri: str) -> str:
+    """The line that says how a run is looked at; the store is named unless it is the one of this folder."""
+    option = "" if uri.endswith(f"{Path.cwd()}/mlflow.db") else f" --tracking-uri {uri}"
+    return f"See it:   {program()} ui {run_id}{option}"

@@ -22,6 +22,7 @@ from runners.cli.output import (
     on_option,
     processes_option,
     program,
+    see_it,
     setting_option,
     table,
     tracking_option,
@@ -188,10 +189,7 @@ def _print_run(result: Result, uri: str) -> None:
     if result.note:
         echo_error(result.note)
     if result.run_id:
-        option = "" if uri.endswith(f"{Path.cwd()}/mlflow.db") else f" --tracking-uri {uri}"
-        echo(
-            f"\nSee it:   {program()} ui {result.run_id}{option}\nAsk it:   {program()} predict {result.run_id} PICTURE"
-        )
+        echo(f"\n{see_it(result.run_id, uri)}\nAsk it:   {program()} predict {result.run_id} PICTURE")
 
 
 def _print_findings(findings: Findings, metrics: Mapping[str, float]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convspec.designations import designation
-from runners.cli.output import echo, echo_error, echo_json, program
+from runners.cli.output import echo, echo_error, echo_json, program, see_it
 from runners.tables import figure_of
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ def _print_end(found: Found, request: Request) -> None:
     if found.note:
         echo_error(found.note)
     if found.run_id:
-        local = request.tracking_uri.endswith(f"{Path.cwd()}/mlflow.db")
-        option = "" if local else f" --tracking-uri {request.tracking_uri}"
-        echo(f"\nRun it:   {program()} run {_near(found.best)}\nSee it:   {program()} ui {found.run_id}{option}")
+        echo(f"\nRun it:   {program()} run {_near(found.best)}\n{see_it(found.run_id, request.tracking_uri)}")
 
 
 def _near(path: Path) -> Path:
