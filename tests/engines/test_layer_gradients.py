@@ -62,7 +62,7 @@ def test_gradients_of_convolutions_are_those_of_finite_differences(
     alone: Any, layer: Layer, shape: Shape, columns: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(convolution, "narrow_columns", lambda lines, rows: columns)
-    monkeypatch.setattr(convolution, "WIDE_COLUMNS", columns)
+    monkeypatch.setattr(convolution, "wide_columns", lambda lines: columns)
     monkeypatch.setattr(convolution, "KEPT_BYTES", kept)
     check(alone(layer, shape), shape)
 

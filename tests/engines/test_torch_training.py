@@ -39,7 +39,7 @@ OPTIMIZERS = {
     "sgd": "{sgd: {learning_rate: 0.02}}",
     "momentum": "{sgd: {learning_rate: 0.01, momentum: 0.9}}",
     "nesterov": "{sgd: {learning_rate: 0.01, momentum: 0.9, nesterov: true, weight_decay: 0.01}}",
-    "rmsprop": "{rmsprop: {learning_rate: 0.0005, momentum: 0.5, weight_decay: 0.01}}",
+    "rmsprop": "{rmsprop: {learning_rate: 0.0001, momentum: 0.5, weight_decay: 0.01}}",
     "adam": "{adam: {learning_rate: 0.001, weight_decay: 0.01}}",
     "adamw": "{adamw: {learning_rate: 0.001}}",
 }

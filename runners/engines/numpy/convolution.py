@@ -12,7 +12,7 @@ from runners.engines.engine import Array
 from runners.engines.numpy.groups import GroupedConvolution
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site, operation
 from runners.engines.numpy.memory import is_dense
-from runners.engines.numpy.patches import WIDE_COLUMNS, Block, PatchMatrix, narrow_columns, padded, patches
+from runners.engines.numpy.patches import Block, PatchMatrix, narrow_columns, padded, patches, wide_columns
 from runners.engines.numpy.weight_gradient import PatchGradient, fill_gradient
 from runners.engines.numpy.winograd import WinogradConvolution, applies
 
@@ -39,7 +39,7 @@ class ConvolutionOperation(Operation):
         columns = narrow_columns(len(self.values), layer.features)
         self.matrix = PatchMatrix(seen, columns, constant=constant, keep=keep)
         again = site.training and not keep
-        self.made_again = PatchGradient(seen, WIDE_COLUMNS, constant=constant) if again else None
+        self.made_again = PatchGradient(seen, wide_columns(len(self.values)), constant=constant) if again else None
         self.y = site.y
         self.product = self.y if is_dense(self.y) else site.empty(site.output_shape)
         self.products = [(block, *_factor_and_product(block, self.product)) for block in self.matrix.blocks]

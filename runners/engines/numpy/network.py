@@ -48,6 +48,7 @@ class Network:
         self._parameters = Parameters(plan, weights, dtype)
         self._links = self._parameters.links
         self._fast_links = relu_after_maximum(self._links)
+        self._gradients = np.empty((0, 0), self.values.dtype)
         self._chains: dict[tuple[int, int, bool], Chain] = {}
         self._limit = chunk_limit(plan)
         self._threads = threads if plan.multiply_adds * self._limit >= WORTH_A_THREAD else 1
@@ -66,8 +67,7 @@ class Network:
         return {name: view.copy() for name, view in self._parameters.named().items()}
 
     def votes(self, pictures: Array) -> Array:
-        n = len(pictures)
-        size = min(self._limit, 1 << max(0, n - 1).bit_length())
+        n, size = len(pictures), self._voting_size(len(pictures))
         votes = np.empty((n, *self.plan.output_shape), self.values.dtype)
 
         def vote(worker: int, index: int) -> None:
@@ -79,12 +79,13 @@ class Network:
         return votes
 
     def trace(self, pictures: Array) -> dict[str, Array]:
-        parts = []
-        for start in range(0, len(pictures), self._limit):
-            part = pictures[start : start + self._limit]
-            chain = Chain(self._links, len(part), training=False)
+        parts, size = [], self._voting_size(len(pictures))
+        chain = Chain(self._links, size, training=False)
+        for start in range(0, len(pictures), size):
+            part = pictures[start : start + size]
             with np.errstate(over="ignore", invalid="ignore"):
-                parts.append(chain.trace(_examples_last(part, len(part))))
+                trace = chain.trace(_examples_last(part, size))
+            parts.append({name: y[: len(part)] for name, y in trace.items()})
         return {layer.name: np.concatenate([part[layer.name] for part in parts]) for layer in self.plan.every_layer}
 
     def first_non_finite(self, pictures: Array) -> str | None:
@@ -93,7 +94,7 @@ class Network:
     def gradient(self, pictures: Array, truth: Truth, cost: CostFunction, *, draw: Draw | None = None) -> Step:
         n, spans = len(pictures), self._spans(len(pictures))
         votes = np.empty((n, *self.plan.output_shape), self.values.dtype)
-        gradients = np.empty((len(spans), self.values.size), self.values.dtype)
+        gradients = self._gradients_of(len(spans))
         totals = [0.0] * len(spans)
 
         def learn(worker: int, index: int) -> None:
@@ -122,6 +123,19 @@ class Network:
 
         self._share(len(spans), measure)
         return sum(totals) / len(pictures)
+
+    def _voting_size(self, n: int) -> int:
+        """How many examples are computed together where n are not for training: sizes that are few, and the same for votes and
+        trace, as the last bits of a product may depend on how many columns it has."""
+        return min(self._limit, 1 << max(0, n - 1).bit_length())
+
+    def _gradients_of(self, parts: int) -> Array:
+        """Where each part of a batch leaves its gradient: the only one leaves it in an array that is not used again."""
+        if parts == 1:
+            return np.empty((1, self.values.size), self.values.dtype)
+        if len(self._gradients) < parts:
+            self._gradients = np.empty((parts, self.values.size), self.values.dtype)
+        return self._gradients[:parts]
 
     def _spans(self, n: int) -> list[slice]:
         """How a batch in training is cut. Averages over a batch need all of it at once."""

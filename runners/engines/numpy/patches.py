@@ -23,6 +23,9 @@ FEWEST_COLUMNS = 64
 WIDE_COLUMNS = 512
 """Columns of a block where a small product is out of reach or does not help: enough work for a call, and still in the cache."""
 
+WIDE_VALUES = 1 << 16
+"""Of such a block, where more columns than that are as many: calls for less work cost more than it does, to threads above all."""
+
 Extents = tuple[int, ...]
 
 
@@ -73,6 +76,11 @@ def narrow_columns(lines: int, rows: int) -> int:
     """How many columns of a matrix with so many lines make a small product with a factor of so many rows."""
     columns = SMALL_PRODUCT // (lines * rows)
     return columns if columns >= FEWEST_COLUMNS else WIDE_COLUMNS
+
+
+def wide_columns(lines: int) -> int:
+    """How many columns of a matrix with so many lines are multiplied at a time where no small product is wanted."""
+    return max(WIDE_COLUMNS, WIDE_VALUES // lines)
 
 
 class PatchMatrix:

@@ -48,6 +48,24 @@ def tiles_of(picture: Array, products: int, tiles: int) -> Array:
     return as_strided(picture, (height, products, channels, tiles, n), strides)
 
 
+def in_tiles(picture: Array) -> Array:
+    """Results (channels, height, tiles * OUTPUTS, n) by tile, as a view (channels, height, tiles, OUTPUTS, n)."""
+    channels, height, width, n = picture.shape
+    along_c, down, across, along_n = picture.strides
+    strides = (along_c, down, OUTPUTS * across, across, along_n)
+    return as_strided(picture, (channels, height, width // OUTPUTS, OUTPUTS, n), strides)
+
+
+def pairs_in_tiles(picture: Array, by_tile: Array) -> list[tuple[Array, Array]]:
+    """Views of results (channels, height, width, n) beside the same ones by tile (channels, height, tiles, OUTPUTS, n): of
+    all whole tiles, and of one that hangs over the right edge."""
+    whole, rest = divmod(picture.shape[2], OUTPUTS)
+    found = [(in_tiles(picture[:, :, : whole * OUTPUTS]), by_tile[:, :, :whole])]
+    if rest:
+        found.append((picture[:, :, None, whole * OUTPUTS :], by_tile[:, :, whole:, :rest]))
+    return found
+
+
 def by_row(array: Array) -> Array:
     """An array (products, rows, channels, columns) as (rows, products, channels * columns)."""
     products, rows, channels, columns = array.shape

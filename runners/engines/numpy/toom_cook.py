@@ -17,9 +17,6 @@ OUTPUTS = 2
 """Neighbouring results that are computed together. With two, each is made only of products that see none but its own values, so
 that where these are all 0 the result is 0 to the bit: a relu behind it then closes as it does behind a plain sum."""
 
-ONE = 1
-"""The point 1: its product goes into every result as it is."""
-
 
 @dataclass(frozen=True)
 class ToomCook:

@@ -9,9 +9,19 @@ from convspec.layers.convolution import Convolution
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site
 from runners.engines.numpy.memory import aligned
-from runners.engines.numpy.patches import WIDE_COLUMNS, padded, patches
-from runners.engines.numpy.tiles import by_row, flat, most_rows, news, row_blocks, stacked, tiles_across, tiles_of
-from runners.engines.numpy.toom_cook import ONE, OUTPUTS, toom_cook
+from runners.engines.numpy.patches import padded, patches, wide_columns
+from runners.engines.numpy.tiles import (
+    by_row,
+    flat,
+    most_rows,
+    news,
+    pairs_in_tiles,
+    row_blocks,
+    stacked,
+    tiles_across,
+    tiles_of,
+)
+from runners.engines.numpy.toom_cook import OUTPUTS, toom_cook
 from runners.engines.numpy.weight_gradient import PatchGradient
 from runners.engines.numpy.winograd_gradients import Features, InputGradient, WeightGradient
 
@@ -64,7 +74,7 @@ class WinogradConvolution(Operation):
         self.gradient: WeightGradient | PatchGradient | None = None
         if site.training and high * channels * features > LARGEST_GRADIENT:
             seen = patches(outer[:, :, : width + wide - 1], (high, wide), (1, 1), (1, 1))
-            self.gradient = PatchGradient(seen, WIDE_COLUMNS)
+            self.gradient = PatchGradient(seen, wide_columns(high * wide * channels))
         elif self.dy is not None:
             self.gradient = WeightGradient(self.features, self.x, self.dy)
         self.input_gradient: InputGradient | None = None
@@ -72,8 +82,8 @@ class WinogradConvolution(Operation):
             self.input_gradient = InputGradient(self.features, self.dy, site.input_shape, margins=(above, left))
 
     def _blocks(self, seen: Array, x: Array) -> list[tuple[Array, ...]]:
-        """For each part: tiles and where they are copied to, their values; the matrices to multiply, the products, those at
-        point 1, their sums, and those with the axes of y; and its part of y."""
+        """For each part: tiles and where they are copied to, their values; the matrices to multiply, the products and their
+        sums; and where in y which of these go."""
         (products, _, _, columns), (_, high, _, features) = x.shape, self.features.form
         height, tiles, n = self.y.shape[1], *seen.shape[-2:]
         blocks = row_blocks(height, products * features * columns * x.itemsize)
@@ -91,8 +101,8 @@ class WinogradConvolution(Operation):
             found.append(
                 (
                     *(seen[arriving], copies, flat(copies), by_row(x[:, arriving])),
-                    *(stacked(x, high)[:, rows], m.swapaxes(0, 1), m[:, ONE], flat(m), flat(s)),
-                    *(s.transpose(2, 0, 3, 1, 4), self.y[:, rows]),
+                    *(stacked(x, high)[:, rows], m.swapaxes(0, 1), flat(m), flat(s)),
+                    pairs_in_tiles(self.y[:, rows], s.transpose(2, 0, 3, 1, 4)),
                 )
             )
         return found
@@ -101,26 +111,22 @@ class WinogradConvolution(Operation):
         self.take(x)
         weight = self.features.at_products().swapaxes(1, 2)[:, None]
         bias = self.features.bias
-        for seen, copies, tiled, values, matrices, products, at_one, by_product, by_result, sums, y in self.blocks:
+        for seen, copies, tiled, values, matrices, products, by_product, by_result, placed in self.blocks:
             np.copyto(copies, seen)
             np.matmul(self.way.values, tiled, values)
             np.matmul(weight, matrices, products)
-            if bias is not None:
-                np.add(at_one, bias, at_one)
             np.matmul(self.way.results, by_product, by_result)
-            for i in range(OUTPUTS):
-                part = y[:, :, i::OUTPUTS]
-                np.copyto(part, sums[:, :, : part.shape[2], i])
+            for y, sums in placed:
+                np.add(sums, bias, y)
         return self.y, self.backward
 
     def backward(self, dy: Array, gradient: Array | None) -> Array | None:
         assert self.dy is not None
-        for i in range(OUTPUTS):
-            part = dy[:, :, i::OUTPUTS]
-            np.copyto(self.dy[:, i, :, : part.shape[2]], part.swapaxes(0, 1))
+        for part, tiles in pairs_in_tiles(dy, self.dy.transpose(2, 0, 3, 1, 4)):
+            np.copyto(tiles, part)
         if gradient is not None:
             lines = gradient.reshape(-1, len(dy))
-            if self.features.bias is not None:
+            if self.features.has_bias:
                 np.sum(dy, axis=(1, 2, 3), out=lines[-1])
             if isinstance(self.gradient, PatchGradient):
                 self.gradient.fill(np.ascontiguousarray(dy).reshape(len(dy), -1), self.features.lines_of(lines))

@@ -9,7 +9,7 @@ import numpy as np
 from convspec.base import Shape
 from runners.engines.engine import Array
 from runners.engines.numpy.memory import aligned
-from runners.engines.numpy.tiles import by_row, flat, most_rows, row_blocks, stacked
+from runners.engines.numpy.tiles import by_row, flat, in_tiles, most_rows, row_blocks, stacked
 from runners.engines.numpy.toom_cook import OUTPUTS, ToomCook
 
 
@@ -18,7 +18,8 @@ class Features:
 
     def __init__(self, values: Array, form: tuple[int, int, int, int], way: ToomCook, *, has_bias: bool) -> None:
         self.values, self.form, self.way = values.reshape(-1, form[-1]), form, way
-        self.bias = self.values[-1][:, None] if has_bias else None
+        self.has_bias = has_bias
+        self.bias: Array | float = self.values[-1].reshape(-1, 1, 1, 1, 1) if has_bias else 0.0
 
     def lines_of(self, array: Array) -> Array:
         """What stands for the weights in an array like all parameters."""
@@ -92,7 +93,6 @@ class InputGradient:
         blocks = row_blocks(height, products * max(channels, count) * tiles * n * dy.itemsize)
         values = aligned((most_rows(blocks), products, channels, tiles * n), dy.dtype)
         tiled = aligned((most_rows(blocks), products, channels, tiles, n), dy.dtype)
-        last = OUTPUTS * (tiles - 1) + 1
         self.blocks = []
         done = 0
         for rows in blocks:
@@ -101,8 +101,9 @@ class InputGradient:
             # Rows of results that this block is the first to see.
             into = slice(done, min(results, above + rows.stop))
             done = into.stop
-            targets = [self.outer[:, rows, j : j + last : OUTPUTS] for j in range(products)]
-            shares = [t[:, j].swapaxes(0, 1) for j in range(products)]
+            firsts = range(0, products, OUTPUTS)
+            targets = [in_tiles(self.outer[:, rows, j : j + OUTPUTS * tiles]) for j in firsts]
+            shares = [t[:, j : j + OUTPUTS].transpose(2, 0, 3, 1, 4) for j in firsts]
             self.blocks.append(
                 (flat(dy[into]), inside[into], seen[:, rows], v.swapaxes(0, 1), flat(v), flat(t), targets, shares)
             )
@@ -114,9 +115,7 @@ class InputGradient:
             np.matmul(way.results.T, dy, products)
             np.matmul(weight, matrices, values)
             np.matmul(way.values.T, by_product, tiled)
-            for j, (target, share) in enumerate(zip(targets, shares, strict=True)):
-                if j < OUTPUTS:
-                    np.copyto(target, share)
-                else:
-                    np.add(target, share, target)
+            np.copyto(targets[0], shares[0])
+            for target, share in zip(targets[1:], shares[1:], strict=True):
+                np.add(target, share, target)
         return self.dx
