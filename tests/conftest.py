@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 COMMAND = [sys.executable, "-P", "-c", "from runners.cli.entry import main; main()"]
+
+
+def pytest_configure() -> None:
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a shell's background job, which would have all commands ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

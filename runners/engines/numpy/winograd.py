@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from convspec.base import extents
@@ -81,7 +83,7 @@ class WinogradConvolution(Operation):
         if self.dy is not None and site.wants_dx:
             self.input_gradient = InputGradient(self.features, self.dy, site.input_shape, margins=(above, left))
 
-    def _blocks(self, seen: Array, x: Array) -> list[tuple[Array, ...]]:
+    def _blocks(self, seen: Array, x: Array) -> list[tuple[Any, ...]]:
         """For each part: tiles and where they are copied to, their values; the matrices to multiply, the products and their
         sums; and where in y which of these go."""
         (products, _, _, columns), (_, high, _, features) = x.shape, self.features.form
@@ -91,7 +93,7 @@ class WinogradConvolution(Operation):
         tiled = aligned((most_rows(new), *seen.shape[1:]), x.dtype)
         multiplied = aligned((most_rows(blocks), products, features, columns), x.dtype)
         sums = aligned((most_rows(blocks), OUTPUTS, features, tiles, n), x.dtype)
-        found: list[tuple[Array, ...]] = []
+        found: list[tuple[Any, ...]] = []
         for rows, arriving in zip(blocks, new, strict=True):
             copies, m, s = (
                 tiled[: arriving.stop - arriving.start],
