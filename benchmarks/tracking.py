@@ -238,7 +238,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["cost", "outage"])
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--epochs", type=int, default=3000, help="of the run with an outage")
+    parser.add_argument("--epochs", type=int, default=6000, help="of the run with an outage")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the server is away")
     given = parser.parse_args()
     if given.what == "cost":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 Figures = dict[str, float]
@@ -37,11 +38,22 @@ class Epoch:
         rate = {} if self.learning_rate is None else {"schedule/learning_rate": self.learning_rate}
         return {**named, **rate, "time/epoch_seconds": self.seconds}
 
+    def plain(self) -> Figures:
+        """Everything, as a checkpoint keeps it."""
+        return {"number": float(self.number), **self.metrics()}
+
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
-        """An epoch out of a checkpoint, of which older ones call each figure `NAME_PART`."""
+        """An epoch out of a checkpoint, of which older ones name things differently."""
         if "training" in plain:
             return cls(**plain)
+        if "time/epoch_seconds" in plain:
+            parts = {
+                part: {name.removesuffix(f"/{part}"): plain[name] for name in plain if name.endswith(f"/{part}")}
+                for part in ("training", "validation")
+            }
+            rate = plain.get("schedule/learning_rate")
+            return cls(int(plain["number"]), **parts, seconds=plain["time/epoch_seconds"], learning_rate=rate)
         parts = {
             part: {
                 name: plain[f"{name}_{part}"] for name in ("cost", "accuracy") if plain[f"{name}_{part}"] is not None
@@ -63,15 +75,29 @@ class Progress:
     best_epoch: int = 0
     best_cost: float = math.inf
     history: list[Epoch] = field(default_factory=list)
+    columns: dict[str, array[float]] = field(default_factory=dict, repr=False, compare=False)
+    """The history by figure. After every epoch it goes into a checkpoint: copying a column costs nothing, but epochs one by one
+    would soon take longer than they were trained."""
+
+    def add(self, epoch: Epoch) -> None:
+        """An epoch is over; all epochs of a training have the same figures."""
+        self.history.append(epoch)
+        for name, figure in epoch.plain().items():
+            self.columns.setdefault(name, array("d")).append(figure)
 
     def plain(self) -> dict[str, Any]:
-        """As a checkpoint keeps it."""
-        return {**asdict(self), "best_cost": None if math.isinf(self.best_cost) else self.best_cost}
+        """As a checkpoint keeps it, but for the columns."""
+        names = ("epoch", "batch", "cost_sum", "tally", "best_epoch")
+        best = None if math.isinf(self.best_cost) else self.best_cost
+        return {**{name: getattr(self, name) for name in names}, "best_cost": best}
 
     @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> Self:
-        """Out of a checkpoint, of which older ones call the tally `correct`."""
+    def of(cls, plain: Mapping[str, Any], columns: Mapping[str, Sequence[float]]) -> Self:
+        """Out of a checkpoint, of which older ones call the tally `correct`, and have a `history` in place of columns."""
+        names = ("epoch", "batch", "cost_sum", "tally", "best_epoch", "best_cost")
         figures = {"tally" if name == "correct" else name: figure for name, figure in plain.items()}
-        figures["history"] = [Epoch.of(epoch) for epoch in figures["history"]]
-        figures["best_cost"] = math.inf if figures["best_cost"] is None else figures["best_cost"]
-        return cls(**figures)
+        found = cls(**{name: figures[name] for name in names if figures[name] is not None})
+        rows = (dict(zip(columns, map(float, row), strict=True)) for row in zip(*columns.values(), strict=True))
+        for epoch in figures.get("history", rows):
+            found.add(Epoch.of(epoch))
+        return found

@@ -94,7 +94,7 @@ class Trainer:
         """
         while self.progress.epoch < self.training.epochs and not self._is_over():
             epoch = self._epoch(stop, on_batch)
-            self.progress.history.append(epoch)
+            self.progress.add(epoch)
             self._keep_best(epoch)
             yield epoch
 
@@ -119,12 +119,14 @@ class Trainer:
             "weights": self.network.weights,
             "optimizer": self.learner.state(),
             "best": self.best,
+            "history": {name: np.array(column) for name, column in self.progress.columns.items()},
         }
         return Checkpoint(groups, self.progress.plain())
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Goes on from a saved state; the network must have been built with the weights of it."""
-        self.progress = Progress.of(checkpoint.figures)
+        columns = checkpoint.groups.get("history", {})
+        self.progress = Progress.of(checkpoint.figures, {name: column.tolist() for name, column in columns.items()})
         self.learner.restore(checkpoint.groups.get("optimizer", {}))
         self.best = dict(checkpoint.groups.get("best", {}))
 

@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import json
+from array import array
+from dataclasses import replace
 from math import inf
+
+import pytest
 
 from runners.training.epochs import Epoch, Progress
 
 OLD = """{
-  "epoch": 2, "batch": 3, "cost_sum": 4.5, "correct": 17, "best_epoch": 1, "best_cost": 0.25,
+  "epoch": 2, "batch": 3, "cost_sum": 4.5, "correct": 17, "best_epoch": 0, "best_cost": null,
   "history": [
-    {"number": 1, "cost_training": 0.5, "accuracy_training": 0.75, "cost_validation": 0.25, "accuracy_validation": 0.875,
+    {"number": 1, "cost_training": 0.5, "accuracy_training": 0.75, "cost_validation": null, "accuracy_validation": null,
      "seconds": 0.125, "learning_rate": 0.01},
     {"number": 2, "cost_training": 0.4, "accuracy_training": 0.8, "cost_validation": null, "accuracy_validation": null,
-     "seconds": 0.25, "learning_rate": null}
+     "seconds": 0.25, "learning_rate": 0.02}
   ]
 }"""
 """As version 0.1.0 wrote it, before anything but classes could be told."""
 
 FIRST = Epoch(1, {"cost": 0.5, "accuracy": 0.75}, {"cost": 0.25, "accuracy": 0.875}, 0.125, 0.01)
-SECOND = Epoch(2, {"cost": 0.4, "accuracy": 0.8}, {}, 0.25)
+SECOND = Epoch(2, {"cost": 0.4, "accuracy": 0.8}, {"cost": 0.2, "accuracy": 0.9}, 0.25, 0.02)
 
 
 def test_older_checkpoints_are_read() -> None:
-    assert Progress.of(json.loads(OLD)) == Progress(2, 3, 4.5, 17, 1, 0.25, [FIRST, SECOND])
+    without = [replace(epoch, validation={}) for epoch in (FIRST, SECOND)]
+    found = Progress.of(json.loads(OLD), {})
+    assert found == Progress(2, 3, 4.5, 17, 0, inf, without)
+    assert Progress.of(found.plain(), found.columns) == found
 
 
-def test_progress_goes_through_json_and_comes_back() -> None:
-    for progress in (Progress(2, 3, 4.5, 17.25, 1, 0.25, [FIRST, SECOND]), Progress(best_cost=inf)):
-        assert Progress.of(json.loads(json.dumps(progress.plain()))) == progress
+@pytest.mark.parametrize(
+    "epochs",
+    [
+        [],
+        [FIRST, SECOND],
+        [replace(epoch, validation={}) for epoch in (FIRST, SECOND)],
+        [replace(epoch, learning_rate=None) for epoch in (FIRST, SECOND)],
+        [Epoch(1, {"cost": 1 / 3, "error": 2e-300}, {"cost": 3.0, "error": inf, "r2": -0.5}, 6.0)],
+    ],
+    ids=["none", "two", "without validation", "without a learning rate", "numbers"],
+)
+def test_progress_goes_through_a_checkpoint_and_comes_back(epochs: list[Epoch]) -> None:
+    progress = Progress(2, 3, 4.5, 17.25, 1, 0.25)
+    for epoch in epochs:
+        progress.add(epoch)
+    columns = {name: array("d", column) for name, column in progress.columns.items()}
+    found = Progress.of(json.loads(json.dumps(progress.plain())), columns)
+    assert found == progress
+    assert [type(epoch.number) for epoch in found.history] == [int] * len(epochs)
 
 
 def test_figures_are_tracked_by_what_they_are_and_of_which_examples() -> None:
@@ -42,4 +65,4 @@ def test_figures_are_tracked_by_what_they_are_and_of_which_examples() -> None:
         "time/epoch_seconds": 6.0,
     }
     assert FIRST.metrics()["schedule/learning_rate"] == 0.01
-    assert SECOND.cost_validation is None
+    assert replace(FIRST, validation={}).cost_validation is None
