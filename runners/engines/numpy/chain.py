@@ -8,6 +8,7 @@ from dataclasses import replace
 from convspec.layers import Pooling, Relu
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Link, Operation, Site, operation
+from runners.engines.numpy.memory import Scratch
 
 
 def relu_after_maximum(links: Sequence[Link]) -> list[Link]:
@@ -34,7 +35,10 @@ class Chain:
     """The operations for `n` examples at a time; one thread uses it at a time. `wants_dx`: somebody below asks for the gradient
     of the input."""
 
-    def __init__(self, links: Sequence[Link], n: int, *, training: bool, wants_dx: bool = False) -> None:
+    def __init__(
+        self, links: Sequence[Link], n: int, *, training: bool, wants_dx: bool = False, scratch: Scratch | None = None
+    ) -> None:
+        scratch = scratch or Scratch()
         self.names = [link.layer.name for link in links]
         self.spans = [link.span for link in links]
         # Below the first layer that is trained, nobody asks for a gradient.
@@ -55,6 +59,7 @@ class Chain:
                 wants_dx=wants_dx or i > self.lowest,
                 running=link.running,
                 stacks=link.stacks,
+                scratch=scratch,
             )
             self.operations.append(operation(link.layer.layer, site))
         self.operations.reverse()

@@ -86,7 +86,8 @@ class Correlation:
         # Features come last in a patch of dy, as they do in the parameters: these are the other factor as they stand.
         lines = prod(size) * layer.features
         features_last = (*range(1, rank + 1), 0, *range(rank + 1, turned.ndim))
-        self.matrix = PatchMatrix(turned.transpose(features_last), narrow_columns(lines, channels))
+        columns = narrow_columns(lines, channels)
+        self.matrix = PatchMatrix(turned.transpose(features_last), columns, scratch=site.scratch)
         self.weight = site.values[: channels * lines].reshape(channels, lines)
         self.dx = site.empty(site.input_shape)
 

@@ -23,7 +23,7 @@ from convspec.layers import Layer
 from convspec.layers.layer import Parameter, WeightedLayer
 from convspec.plan import LayerPlan
 from runners.engines.engine import Array
-from runners.engines.numpy.memory import aligned
+from runners.engines.numpy.memory import Scratch, aligned
 
 if TYPE_CHECKING:
     from runners.engines.numpy.chain import Chain
@@ -71,6 +71,8 @@ class Site:
     """The running values of the layer in one vector; changed from outside."""
     stacks: tuple[tuple[Link, ...], ...] = ()
     """The layers within the layer. Their spans count from where the gradient of the whole layer begins."""
+    scratch: Scratch = field(default_factory=Scratch)
+    """Shared with the operations around this one."""
 
     def empty(self, shape: Shape) -> Array:
         """An array of this shape for every example."""

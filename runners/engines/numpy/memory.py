@@ -1,4 +1,5 @@
-"""Arrays that begin at the start of a cache line, where vector instructions read them fastest, in one of two orders."""
+"""Arrays that begin at the start of a cache line, where vector instructions read them fastest, in one of two orders; and memory
+that is used again and again."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from numpy.typing import DTypeLike
 from runners.engines.engine import Array
 
 LINE_BYTES = 64
+LEAST_SCRATCH = 4 << 20
 
 
 def aligned(shape: Sequence[int], dtype: DTypeLike, *, fill: float | None = None) -> Array:
@@ -46,3 +48,21 @@ def new_like(array: Array, *, dtype: DTypeLike | None = None, fill: float | None
     """An array of the same shape, in the same order."""
     new = channels_within if has_channels_within(array) else aligned
     return new(array.shape, array.dtype if dtype is None else dtype, fill=fill)
+
+
+class Scratch:
+    """Memory for what operations need while they run: they run one after the other, and what the last one used is still in the
+    cache. An array holds until the next operation is called, and begins with whatever was there."""
+
+    def __init__(self) -> None:
+        self._memory: dict[str, Array] = {}
+
+    def empty(self, name: str, shape: Sequence[int], dtype: DTypeLike) -> Array:
+        """An array in the memory of this name; of two names an operation can use both."""
+        size = prod(shape) * np.dtype(dtype).itemsize
+        memory = self._memory.get(name)
+        if memory is None or memory.size < size:
+            # Memory that is not used costs nothing, and the next operation may need more.
+            memory = self._memory[name] = aligned((max(size, LEAST_SCRATCH),), np.uint8)
+        array: Array = memory[:size].view(dtype).reshape(shape)
+        return array

@@ -18,7 +18,10 @@ class NestedOperation(Operation):
     def __init__(self, site: Site) -> None:
         self.input, self.y = site.empty(site.input_shape), site.y
         self.wants_dx = site.training and site.wants_dx
-        self.chains = [Chain(one, site.n, training=site.training, wants_dx=self.wants_dx) for one in site.stacks]
+        self.chains = [
+            Chain(one, site.n, training=site.training, wants_dx=self.wants_dx, scratch=site.scratch)
+            for one in site.stacks
+        ]
         self.ways_back: list[list[Backward]] = []
         self.dx = site.empty(site.input_shape) if self.wants_dx else None
 

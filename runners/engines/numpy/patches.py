@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import DTypeLike
 
 from runners.engines.engine import Array
-from runners.engines.numpy.memory import aligned
+from runners.engines.numpy.memory import Scratch, aligned
 
 SMALL_PRODUCT = 1_000_000
 """Multiply-adds up to which OpenBLAS multiplies matrices as they are; larger ones it first copies to an order of its own."""
@@ -88,15 +88,27 @@ class PatchMatrix:
     another order, in blocks of about as many `columns` as asked.
 
     `constant` adds a row of that number below. To `keep` the matrix makes it available as a `whole`; otherwise the blocks
-    share their memory, so that each has to be used before the next one is filled.
+    share their memory, so that each has to be used before the next one is filled; without a constant it is of `scratch`.
     """
 
-    def __init__(self, seen: Array, columns: int, *, constant: float | None = None, keep: bool = False) -> None:
+    def __init__(
+        self,
+        seen: Array,
+        columns: int,
+        *,
+        constant: float | None = None,
+        keep: bool = False,
+        scratch: Scratch | None = None,
+    ) -> None:
         axes = seen.ndim // 2  # of a patch
         values, positions, n = prod(seen.shape[:axes]), seen.shape[axes:-1], seen.shape[-1]
         cuts = [(slice(None),) * axes + box for box in _boxes(positions, max(1, columns // n))]
         largest = max(prod(seen[cut].shape[axes:]) for cut in cuts)
-        memory = aligned((values + (constant is not None), prod(positions) * n if keep else largest), seen.dtype)
+        shape = values + (constant is not None), prod(positions) * n if keep else largest
+        if scratch is None or keep or constant is not None:
+            memory = aligned(shape, seen.dtype)
+        else:
+            memory = scratch.empty("patches", shape, seen.dtype)
         if constant is not None:
             memory[values] = constant
         self.whole = memory if keep else None

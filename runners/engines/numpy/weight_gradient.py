@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from runners.engines.engine import Array
-from runners.engines.numpy.memory import has_channels_within
+from runners.engines.numpy.memory import Scratch, has_channels_within
 from runners.engines.numpy.patches import SMALL_PRODUCT, PatchMatrix
 
 FEW_VALUES = 512
@@ -19,8 +19,10 @@ class PatchGradient:
     """Fills the gradient (values of a patch, features) from dy (features, columns), block by block. A row of the number
     `constant` below the patches gives that of a bias."""
 
-    def __init__(self, seen: Array, columns: int, *, constant: float | None = None) -> None:
-        self.blocks = PatchMatrix(seen, columns, constant=constant).blocks
+    def __init__(
+        self, seen: Array, columns: int, *, constant: float | None = None, scratch: Scratch | None = None
+    ) -> None:
+        self.blocks = PatchMatrix(seen, columns, constant=constant, scratch=scratch).blocks
 
     def fill(self, dy: Array, gradient: Array) -> None:
         gradient.fill(0)

@@ -10,7 +10,7 @@ from convspec.base import extents
 from convspec.layers.convolution import Convolution
 from runners.engines.engine import Array
 from runners.engines.numpy.layer import Backward, DrawForLayer, Operation, Site
-from runners.engines.numpy.memory import aligned
+from runners.engines.numpy.memory import Scratch, aligned
 from runners.engines.numpy.patches import padded, patches, wide_columns
 from runners.engines.numpy.tiles import (
     by_row,
@@ -71,28 +71,33 @@ class WinogradConvolution(Operation):
         self.way, self.y = way, site.y
         seen = tiles_of(outer, way.products, tiles)
         self.x = aligned((way.products, len(seen), channels, tiles * site.n), dtype)
-        self.blocks = self._blocks(seen, self.x)
-        self.dy = aligned((height, OUTPUTS, features, tiles, site.n), dtype, fill=0) if site.training else None
+        self.blocks = self._blocks(seen, self.x, site.scratch)
+        self.dy: Array | None = None
+        if site.training:
+            self.dy = site.scratch.empty("dy", (height, OUTPUTS, features, tiles, site.n), dtype)
+            self.beyond = self.dy[:, OUTPUTS - (OUTPUTS * tiles - width) :, :, -1]  # what hangs over the right edge
         self.gradient: WeightGradient | PatchGradient | None = None
         if site.training and high * channels * features > LARGEST_GRADIENT:
             seen = patches(outer[:, :, : width + wide - 1], (high, wide), (1, 1), (1, 1))
-            self.gradient = PatchGradient(seen, wide_columns(high * wide * channels))
+            self.gradient = PatchGradient(seen, wide_columns(high * wide * channels), scratch=site.scratch)
         elif self.dy is not None:
-            self.gradient = WeightGradient(self.features, self.x, self.dy)
+            self.gradient = WeightGradient(self.features, self.x, self.dy, site.scratch)
         self.input_gradient: InputGradient | None = None
         if self.dy is not None and site.wants_dx:
-            self.input_gradient = InputGradient(self.features, self.dy, site.input_shape, margins=(above, left))
+            self.input_gradient = InputGradient(
+                self.features, self.dy, site.input_shape, site.scratch, margins=(above, left)
+            )
 
-    def _blocks(self, seen: Array, x: Array) -> list[tuple[Any, ...]]:
+    def _blocks(self, seen: Array, x: Array, scratch: Scratch) -> list[tuple[Any, ...]]:
         """For each part: tiles and where they are copied to, their values; the matrices to multiply, the products and their
         sums; and where in y which of these go."""
         (products, _, _, columns), (_, high, _, features) = x.shape, self.features.form
         height, tiles, n = self.y.shape[1], *seen.shape[-2:]
         blocks = row_blocks(height, products * features * columns * x.itemsize)
         new = news(blocks, high)
-        tiled = aligned((most_rows(new), *seen.shape[1:]), x.dtype)
-        multiplied = aligned((most_rows(blocks), products, features, columns), x.dtype)
-        sums = aligned((most_rows(blocks), OUTPUTS, features, tiles, n), x.dtype)
+        tiled = scratch.empty("tiles", (most_rows(new), *seen.shape[1:]), x.dtype)
+        multiplied = scratch.empty("products", (most_rows(blocks), products, features, columns), x.dtype)
+        sums = scratch.empty("sums", (most_rows(blocks), OUTPUTS, features, tiles, n), x.dtype)
         found: list[tuple[Any, ...]] = []
         for rows, arriving in zip(blocks, new, strict=True):
             copies, m, s = (
@@ -124,6 +129,7 @@ class WinogradConvolution(Operation):
 
     def backward(self, dy: Array, gradient: Array | None) -> Array | None:
         assert self.dy is not None
+        self.beyond.fill(0)
         for part, tiles in pairs_in_tiles(dy, self.dy.transpose(2, 0, 3, 1, 4)):
             np.copyto(tiles, part)
         if gradient is not None:

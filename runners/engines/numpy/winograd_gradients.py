@@ -8,7 +8,7 @@ import numpy as np
 
 from convspec.base import Shape
 from runners.engines.engine import Array
-from runners.engines.numpy.memory import aligned
+from runners.engines.numpy.memory import Scratch, aligned
 from runners.engines.numpy.tiles import by_row, flat, in_tiles, most_rows, row_blocks, stacked
 from runners.engines.numpy.toom_cook import OUTPUTS, ToomCook
 
@@ -45,15 +45,15 @@ class WeightGradient:
     The features are put beside each other first: multiplied by columns, matrices are then several times as fast.
     """
 
-    def __init__(self, features: Features, x: Array, dy: Array) -> None:
+    def __init__(self, features: Features, x: Array, dy: Array, scratch: Scratch) -> None:
         self.features = features
         (products, _, channels, columns), (_, high, _, count) = x.shape, features.form
         blocks = row_blocks(len(dy), products * columns * count * x.itemsize)
         most = most_rows(blocks)
-        beside = aligned((most, OUTPUTS, *dy.shape[3:], count), x.dtype)
-        multiplied = aligned((most, products, columns, count), x.dtype)
-        each = aligned((products, most, high * channels, count), x.dtype)
-        self.total = aligned((products, high * channels, count), x.dtype)
+        beside = scratch.empty("tiles", (most, OUTPUTS, *dy.shape[3:], count), x.dtype)
+        multiplied = scratch.empty("products", (most, products, columns, count), x.dtype)
+        each = scratch.empty("sums", (products, most, high * channels, count), x.dtype)
+        self.total = scratch.empty("total", (products, high * channels, count), x.dtype)
         self.blocks = []
         for rows in blocks:
             here = slice(rows.stop - rows.start)
@@ -79,20 +79,23 @@ class InputGradient:
     """The gradient of x (channels, height, width, n) from dy (rows, OUTPUTS, features, tiles, n): through the products to the
     values of each tile, and added up where tiles overlap."""
 
-    def __init__(self, features: Features, dy: Array, input_shape: Shape, *, margins: tuple[int, int]) -> None:
+    def __init__(
+        self, features: Features, dy: Array, input_shape: Shape, scratch: Scratch, *, margins: tuple[int, int]
+    ) -> None:
         self.features = features
         (channels, height, width), (above, left) = input_shape, margins
         (results, _, count, tiles, n), high, products = dy.shape, features.form[1], features.way.products
         # A row of x is seen by `high` rows of results; beyond the edge there are none.
-        multiplied = aligned((products, results + 2 * (high - 1), count, tiles * n), dy.dtype, fill=0)
+        multiplied = scratch.empty("all products", (products, results + 2 * (high - 1), count, tiles * n), dy.dtype)
+        self.beyond = multiplied[:, : high - 1], multiplied[:, high - 1 + results :]
         inside = by_row(multiplied[:, high - 1 : high - 1 + results])
         seen = stacked(multiplied, high)[:, above : above + height]
         self.outer = aligned((channels, height, OUTPUTS * (tiles - 1) + products, n), dy.dtype, fill=0)
         self.overlap = self.outer[:, :, OUTPUTS * tiles :]
         self.dx = self.outer[:, :, left : left + width]
         blocks = row_blocks(height, products * max(channels, count) * tiles * n * dy.itemsize)
-        values = aligned((most_rows(blocks), products, channels, tiles * n), dy.dtype)
-        tiled = aligned((most_rows(blocks), products, channels, tiles, n), dy.dtype)
+        values = scratch.empty("products", (most_rows(blocks), products, channels, tiles * n), dy.dtype)
+        tiled = scratch.empty("tiles", (most_rows(blocks), products, channels, tiles, n), dy.dtype)
         self.blocks = []
         done = 0
         for rows in blocks:
@@ -110,7 +113,8 @@ class InputGradient:
 
     def __call__(self) -> Array:
         way, weight = self.features.way, self.features.turned()[:, None]
-        self.overlap.fill(0)
+        for edge in (*self.beyond, self.overlap):
+            edge.fill(0)
         for dy, products, matrices, values, by_product, tiled, targets, shares in self.blocks:
             np.matmul(way.results.T, dy, products)
             np.matmul(weight, matrices, values)
