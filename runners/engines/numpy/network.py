@@ -16,7 +16,7 @@ from runners.engines.numpy.chain import Chain, relu_after_maximum
 from runners.engines.numpy.layer import Backward
 from runners.engines.numpy.parameters import Parameters
 
-CHUNK_BYTES = {128: 2 << 20, 64: 2 << 20, 32: 4 << 20}
+CHUNK_BYTES = {128: 1 << 20, 64: 1 << 20, 32: 4 << 20}
 """How many examples are computed together, and below what the output of the widest layer then has to stay; otherwise 16 are.
 With fewer than 32, matrices are too narrow to be multiplied fast."""
 

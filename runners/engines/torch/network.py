@@ -21,7 +21,7 @@ from runners.engines.torch.layer import Operation, Site, Uniform, in_turn, opera
 from runners.engines.torch.parameters import Parameters
 from runners.engines.torch.steps import AS_THEY_COME, Steps
 
-WORTH_THREADS = 30_000_000
+WORTH_THREADS = 8_000_000
 """Multiply-adds of what is computed together below which one thread is faster than several."""
 
 WIDEST_BYTES = 64 << 20
