@@ -10,6 +10,14 @@ from pathlib import Path
 from convspec.errors import RUN_FAILED, UserError
 
 
+class WritingError(UserError):
+    """What a run leaves cannot be written: the disk is full or read-only, or fails. The place is at fault, not the run."""
+
+    def __init__(self, message: str) -> None:
+        hint = "Make room there, or run from a folder that can be written."
+        super().__init__(message, hint=hint, exit_code=RUN_FAILED)
+
+
 def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Writes a file so that a reader, or a power cut, meets the old content or the new, never a part.
 
@@ -29,12 +37,8 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Says what a full or read-only disk, or one that fails, means to whoever trains: raises UserError in its place."""
+    """Says what a full or read-only disk, or one that fails, means to whoever trains: raises WritingError in its place."""
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"The run cannot be recorded in {path}: {error.strerror}.",
-            hint="Make room there, or run from a folder that can be written.",
-            exit_code=RUN_FAILED,
-        ) from error
+        raise WritingError(f"The run cannot be recorded in {path}: {error.strerror or error}.") from error

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from convspec.loading import Loaded
 from runners import environment, files
+from runners.atomic import writing
 from runners.report import describe_plan
 from runners.tracking.spool import DatasetIdentity, Spool
 
@@ -115,7 +116,8 @@ class Recording:
 
         engine = {ENGINE: self.engine.name, COMPILED: self.engine.compiled}
         figures: dict[str, Any] = {**checkpoint.figures, DATA: self.dataset.checksum, **engine}
-        write_checkpoint(self.spool.checkpoint, replace(checkpoint, figures=figures))
+        with writing(self.spool.checkpoint):
+            write_checkpoint(self.spool.checkpoint, replace(checkpoint, figures=figures))
 
     def finish(self, trainer: Trainer | None, evaluation: Evaluation, weights: bytes, *, seconds: float) -> None:
         """What came of the run: figures, the model, pictures, and that it is finished. `seconds` are those of training."""
@@ -130,22 +132,24 @@ class Recording:
 
     def _keep(self, name: str, text: str) -> None:
         path = self.spool.staging / name
-        path.write_text(text, encoding="utf-8")
+        with writing(path):
+            path.write_text(text, encoding="utf-8")
         self.spool.artifact(path)
 
     def _keep_model(self, evaluation: Evaluation, weights: bytes, step: int) -> None:
         from runners.tracking.flavor import write_model
 
         weights_file = self.spool.folder / files.WEIGHTS_FILE
-        weights_file.write_bytes(weights)
         model = self.spool.folder / "model"
-        write_model(
-            model,
-            pipeline_text=files.pipeline_text(self.loaded),
-            weights=weights_file,
-            input_shape=self.loaded.plan.data.shape,
-            votes=len(self.loaded.plan.data.votes),
-        )
+        with writing(self.spool.folder):
+            weights_file.write_bytes(weights)
+            write_model(
+                model,
+                pipeline_text=files.pipeline_text(self.loaded),
+                weights=weights_file,
+                input_shape=self.loaded.plan.data.shape,
+                votes=len(self.loaded.plan.data.votes),
+            )
         self.spool.model(model, metrics=evaluation.metrics, step=step)
 
     def _draw(self, trainer: Trainer | None, evaluation: Evaluation, weights: bytes) -> None:

@@ -14,6 +14,7 @@ from convspec.errors import INTERRUPTED, RUN_FAILED, UserError, out_of_memory
 from convspec.loading import Loaded
 from convspec.values import shown
 from runners import files
+from runners.atomic import WritingError
 from runners.interruption import Interruption
 from runners.place import LostProcessError
 from runners.processes import Processes, processes
@@ -176,6 +177,8 @@ class _Run:
             self.spool.end("FAILED", reason=f"out of memory: {error}")
             self.drainer.wait()
             raise out_of_memory(error) from None
+        except WritingError:
+            raise  # its end cannot be written either: the delivery ends the run, which can be gone on with
         except LostProcessError as error:
             raise self._lost(error, experiment, recording) from None
         except UserError as error:

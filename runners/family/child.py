@@ -13,6 +13,7 @@ from typing import Any
 from convspec.errors import UserError, out_of_memory
 from convspec.loading import load_text
 from runners import files
+from runners.atomic import WritingError, writing
 from runners.experiment import Experiment, Observer
 from runners.family.datasets import Datasets
 from runners.family.task import Outcome, Task
@@ -34,9 +35,11 @@ class Child:
         self.datasets = Datasets()
 
     def train(self, task: Task, verdict: Verdict) -> Outcome:
-        """What came of the training. Raises Stopped, with everything saved, where it was told to stop."""
+        """What came of the training. Raises Stopped, with everything saved, where it was told to stop, and WritingError, with
+        nothing lost that was saved before, where nothing can be written."""
         folder = self.children / task.key
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         with held(folder), _log(folder):
             known = Outcome.read(folder)
             if known is not None:
@@ -51,6 +54,8 @@ class Child:
             return _Training(spool, task, self.datasets, self.stop, verdict).run()
         except MemoryError as error:
             return _failed(spool, task, str(out_of_memory(error)))
+        except WritingError:
+            raise
         except UserError as error:
             return _failed(spool, task, str(error))
 
@@ -157,7 +162,8 @@ def _failed(spool: Spool, task: Task, reason: str) -> Outcome:
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """The folder for one process alone, as long as that lives: the one before may just be about to end."""
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    with writing(folder):
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -168,7 +174,9 @@ def held(folder: Path) -> Iterator[None]:
 @contextmanager
 def _log(folder: Path) -> Iterator[None]:
     """What is written on standard error goes to the training's own log."""
-    before, log = os.dup(2), os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    with writing(folder):
+        log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    before = os.dup(2)
     os.dup2(log, 2)
     os.close(log)
     try:

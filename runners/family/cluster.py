@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from convspec.errors import RUN_FAILED, UserError
 from runners import environment
+from runners.atomic import writing
 from runners.family.local import Line, Lines, line_of
 from runners.family.request import Nodes
 
@@ -42,12 +43,6 @@ class ClusterWorker:
         self._pipe = pipe
         self._lines = Lines()
         self._gone = "was lost with the cluster"
-        self._is_ready = False
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether a node has room for it."""
-        return self._is_ready
 
     def fileno(self) -> int:
         return self._pipe.fileno()
@@ -66,8 +61,7 @@ class ClusterWorker:
         answers = self._lines.of(received)
         for answer in answers:
             self._gone = answer.get("gone", self._gone)
-            self._is_ready |= "ready" in answer
-        return [answer for answer in answers if not answer.keys() & {"gone", "ready"}]
+        return [answer for answer in answers if "gone" not in answer]
 
     def hang_up(self) -> None:
         with suppress(OSError):  # the other side may have gone first
@@ -112,7 +106,9 @@ class Cluster:
         self._scratch = tempfile.mkdtemp(prefix="convspec-ray-") if self.nodes.is_local else ""
         variables = {"TMPDIR": self._scratch} if self._scratch else {}
         arguments = [str(theirs.fileno()), str(self.folder), json.dumps(asdict(self.nodes)), self._scratch]
-        with theirs, (self.folder / LOG_FILE).open("ab") as log:
+        with writing(self.folder):
+            log = (self.folder / LOG_FILE).open("ab")
+        with theirs, log:
             self._process = subprocess.Popen(
                 # -P keeps modules of the folder in which the user works out of a process that must import others
                 [sys.executable, "-P", "-m", "runners.family.gateway", *arguments],

@@ -13,6 +13,7 @@ from runners import files
 from runners.family.folder import Family, Finished, Identity
 from runners.family.recording import Recording
 from runners.family.request import Request
+from runners.family.running import ended_by
 from runners.family.site import Site, open_site
 from runners.family.task import Outcome, Task
 from runners.family.workforce import Workforce
@@ -99,9 +100,7 @@ class _Comparing:
             with Interruption() as interruption:
                 outcomes = self._train(observer, interruption)
         except UserError as error:
-            self.family.spool.end("FAILED", reason=str(error))
-            self.drainer.wait()
-            raise
+            raise ended_by(error, self.family, self.drainer) from None
         if len(outcomes) < len(self.members):
             raise self._interrupted(len(outcomes))
         return self._compare(outcomes, observer)

@@ -26,9 +26,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from convspec.errors import UserError
 from runners import environment
+from runners.atomic import WritingError, writing
 from runners.family import node
 from runners.family.child import held
-from runners.family.local import line_of
+from runners.family.local import LOG_FILE, line_of
 from runners.family.parcel import Packing, unpack
 from runners.family.request import Nodes
 from runners.family.task import CHILDREN
@@ -127,6 +128,9 @@ class Relay:
         listening.start()
         try:
             gone = self._down()
+        except WritingError as error:
+            self._say({"unwritable": error.message})
+            gone = "was given up"
         except (RayError, UserError, OSError) as error:
             _log.exception("a worker is lost")
             gone = f"was lost ({_last_line(error)})"
@@ -140,9 +144,8 @@ class Relay:
 
     def _down(self) -> str:
         """From the node to the parent; how the worker ended."""
-        ray.get(self.node.is_ready.remote())  # when there is room for it
+        ray.get(self.node.is_placed.remote())  # when there is room for it
         self._placed = True
-        self._say({"ready": True})
         while True:
             heard: node.Heard = ray.get(self.node.hear.remote())
             if heard.parcel:
@@ -153,6 +156,7 @@ class Relay:
             for answer in heard.answers:
                 self._say(answer)
             if heard.gone:
+                self._keep(heard.log)
                 return heard.gone
 
     def _up(self) -> None:
@@ -166,7 +170,9 @@ class Relay:
                 ray.get(self.node.hang_up.remote())
             else:
                 ray.kill(self.node)
-        except (RayError, OSError, UserError):
+        except (RayError, OSError, UserError) as error:
+            if isinstance(error, WritingError):
+                self._say({"unwritable": error.message})
             _log.exception("a worker cannot be told")
             with suppress(RayError):
                 ray.kill(self.node)  # `_down` waits for its words, and says that it has gone
@@ -176,12 +182,19 @@ class Relay:
             ray.get(self.node.say.remote(order))
             return
         self.folder = self.children / order["key"]
-        self.folder.mkdir(exist_ok=True)
+        with writing(self.folder):
+            self.folder.mkdir(exist_ok=True)
         self._lock.enter_context(held(self.folder))
         refused = ray.get(self.node.take.remote(order, Packing(self.folder).pack()))
         if refused:
             self._lock.close()
-            self._say({"failed": refused})
+            self._say(refused)
+
+    def _keep(self, log: bytes) -> None:
+        """The words of a worker that has gone, where those of a worker of this machine are."""
+        path = self.children.parent / LOG_FILE
+        with writing(path), path.open("ab") as file:
+            file.write(log)
 
     def _say(self, line: dict[str, Any]) -> None:
         with self._speaking, suppress(BrokenPipeError, ConnectionResetError):

@@ -12,19 +12,20 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from convspec.errors import RUN_FAILED, UserError
 from runners import environment
+from runners.atomic import writing
 from runners.family.task import CHILDREN
 
+LOG_FILE = "workers.log"
+"""What workers of a family write on standard error outside of trainings."""
+TO_MEND = "Mend that, and go on with the same command."
 Line = Mapping[str, Any]
 """What is said between a parent and a worker: one line of JSON."""
 
 
 class Worker(Protocol):
-    """Whoever trains one task of a family after another."""
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it can be given a task; where it cannot yet, it becomes readable when it can."""
+    """Whoever trains one task of a family after another, once it has said that it is `ready`."""
 
     def fileno(self) -> int:
         """What becomes readable when there are answers."""
@@ -64,25 +65,29 @@ def line_of(line: Line) -> bytes:
 class LocalWorker:
     """A process of this machine that trains in `folder/children`."""
 
-    is_ready = True
-
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
         self._lines = Lines()
 
     @classmethod
     def start(cls, folder: Path, variables: Mapping[str, str] | None = None) -> LocalWorker:
-        """Starts one, in this process's environment or with the `variables` given."""
-        with (folder / "workers.log").open("ab") as errors:
-            process = subprocess.Popen(
-                # -P keeps modules of the folder in which the user works out of a process that must import others
-                [sys.executable, "-P", "-m", "runners.family.worker", str(folder / CHILDREN)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=environment.for_children() | dict(variables or {}),
-                start_new_session=True,  # Ctrl-C at the terminal is for the parent
-            )
+        """Starts one, in this process's environment or with the `variables` given. Raises UserError where the system refuses."""
+        with writing(folder):
+            errors = (folder / LOG_FILE).open("ab")
+        with errors:
+            try:
+                process = subprocess.Popen(
+                    # -P keeps modules of the folder in which the user works out of a process that must import others
+                    [sys.executable, "-P", "-m", "runners.family.worker", str(folder / CHILDREN)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=environment.for_children() | dict(variables or {}),
+                    start_new_session=True,  # Ctrl-C at the terminal is for the parent
+                )
+            except OSError as error:
+                message = f"No worker can be started with {sys.executable}: {error.strerror}."
+                raise UserError(message, hint=TO_MEND, exit_code=RUN_FAILED) from error
         return cls(process)
 
     @property

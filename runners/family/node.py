@@ -14,7 +14,8 @@ from typing import Any
 
 from convspec.loading import load_text
 from runners import environment
-from runners.family.local import LocalWorker
+from runners.atomic import WritingError, writing
+from runners.family.local import LOG_FILE, LocalWorker
 from runners.family.parcel import Packing, Parcel, unpack
 from runners.family.task import CHILDREN, Task
 from runners.files import PATHS
@@ -28,11 +29,13 @@ TO_END_SECONDS = 25.0
 
 @dataclass
 class Heard:
-    """What a worker has said, and the files that are new. `gone` says how it ended, once it has."""
+    """What a worker has said, and the files that are new. `gone` says how it ended, once it has, and `log` what it wrote on
+    standard error outside of trainings."""
 
     answers: list[dict[str, Any]] = field(default_factory=list)
     parcel: Parcel = field(default_factory=dict)
     gone: str = ""
+    log: bytes = b""
 
 
 class Node:
@@ -54,25 +57,29 @@ class Node:
         self.packed_at = 0.0
         self._speaking = Lock()
 
-    def is_ready(self) -> bool:
+    def is_placed(self) -> bool:
         """It is, once it can say so."""
         return True
 
-    def take(self, plain: Mapping[str, Any], parcel: Parcel) -> str:
-        """Begins a task where its files say; returns why that is not possible here, or nothing."""
+    def take(self, plain: Mapping[str, Any], parcel: Parcel) -> dict[str, str]:
+        """Begins a task where its files say; returns what is to be answered where that is not possible here, or nothing."""
         task = Task.of(plain)
         missing = missing_data(task)
         if missing:
-            return f"{missing} is not there on node {platform.node()}; a cluster needs data files at the same path on every node"
+            why = f"{missing} is not there on node {platform.node()}; a cluster needs data files at the same path on every node"
+            return {"failed": why}
         if self.task is not None:
             shutil.rmtree(self._folder(self.task))
-        folder = self._folder(task)
-        unpack(parcel, folder)
+        try:
+            folder = self._folder(task)
+            unpack(parcel, folder)
+        except WritingError as error:
+            return _unwritable(error.message)
         self.task, self.packing = task, Packing(folder)
         self.packing.pack()  # what came from there need not be sent back
         # it asks after every epoch, so that what is packed then is not being written to
         self.say({**plain, "asks": True})
-        return ""
+        return {}
 
     def say(self, line: Mapping[str, Any]) -> None:
         with self._speaking:
@@ -92,27 +99,37 @@ class Node:
         self.hang_up()
         how = self.worker.wait(TO_END_SECONDS)
         parcel = self.packing.pack() if self.task is not None else {}
+        log = (self.scratch / LOG_FILE).read_bytes()
         shutil.rmtree(self.scratch)
-        return Heard(parcel=parcel, gone=f"{how} on node {platform.node()}")
+        return Heard(parcel=parcel, gone=f"{how} on node {platform.node()}", log=log)
 
     def _of_answers(self, answers: list[dict[str, Any]]) -> Heard:
-        assert self.task is not None
         heard = Heard()
         for answer in answers:
-            is_over = "outcome" in answer
+            is_over, task = "outcome" in answer, self.task
+            if task is None:
+                heard.answers.append(answer)
+                continue
             if is_over or time.monotonic() - self.packed_at > SECONDS_BETWEEN_PARCELS:
                 heard.parcel |= self.packing.pack()
                 self.packed_at = time.monotonic()
-            if is_over or self.task.asks:
-                heard.answers.append(answer)
-            else:
+            if "epoch" in answer and not task.asks:
                 self.say({"go_on": True})
+            elif "unwritable" in answer:
+                heard.answers.append(_unwritable(answer["unwritable"]))
+            else:
+                heard.answers.append(answer)
         return heard
 
     def _folder(self, task: Task) -> Path:
         folder = self.scratch / CHILDREN / task.key
-        folder.mkdir(exist_ok=True)
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
         return folder
+
+
+def _unwritable(message: str) -> dict[str, str]:
+    return {"unwritable": f"On node {platform.node()}: {message}"}
 
 
 def missing_data(task: Task) -> str:

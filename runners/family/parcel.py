@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from convspec.errors import RUN_FAILED, UserError
-from runners.atomic import write_whole
+from runners.atomic import write_whole, writing
 from runners.family.task import RESULT_FILE
 from runners.files import WEIGHTS_FILE
 from runners.tracking import events
@@ -43,13 +43,14 @@ class Packing:
 
 def unpack(parcel: Parcel, folder: Path) -> None:
     """Writes the files of a parcel, each whole or not at all. Raises UserError, before anything is written, where one of them
-    does not belong into the folder."""
+    does not belong into the folder, and WritingError where one cannot be written."""
     for name in parcel:
         _check(name, folder)
     for name in sorted(parcel, key=_place):
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, parcel[name])
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, parcel[name])
 
 
 def _files(folder: Path) -> Iterable[Path]:

@@ -20,6 +20,7 @@ from runners.family.ends import end_of
 from runners.family.folder import Family, Finished, Identity
 from runners.family.recording import Recording
 from runners.family.request import Request
+from runners.family.running import ended_by
 from runners.family.site import Site, open_site
 from runners.family.task import Outcome, Task
 from runners.family.workforce import Workforce
@@ -135,9 +136,7 @@ class _Searching:
             with Interruption() as interruption, self._workforce(interruption) as workforce:
                 is_over = self._train(workforce, observer)
         except UserError as error:
-            self.family.spool.end("FAILED", reason=str(error))
-            self.drainer.wait()
-            raise
+            raise ended_by(error, self.family, self.drainer) from None
         if not is_over:
             raise self._interrupted()
         return self._finish()

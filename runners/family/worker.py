@@ -1,7 +1,8 @@
 """A process that trains one task of a family after another: `python -m runners.family.worker CHILDREN`.
 
-Standard input brings tasks, one line of JSON each, and verdicts on trainings that ask for them; standard output says outcomes and
-epochs. When standard input is closed, the training under way is saved and the process ends, however its parent ended.
+Standard output says that the process is ready, and then outcomes and epochs, one line of JSON each; standard input brings tasks,
+and verdicts on trainings that ask for them. When standard input is closed, the training under way is saved and the process ends,
+however its parent ended.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ import os
 import select
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from runners.atomic import WritingError
 from runners.family.task import Task
 from runners.training.epochs import Epoch
 from runners.training.loop import Stopped
+
+if TYPE_CHECKING:
+    from runners.family.child import Child, Verdict
 
 STDIN = 0
 
@@ -72,14 +78,20 @@ def main(children: Path) -> None:
             raise Stopped
         return bool(order["go_on"])
 
-    while (order := orders.next()) is not None:
-        try:
-            outcome = child.train(Task.of(order), verdict)
-            answers.say({"outcome": outcome.plain()})
-        except (Stopped, BrokenPipeError):
-            break
+    with suppress(Stopped, BrokenPipeError):
+        answers.say({"ready": True})
+        while (order := orders.next()) is not None:
+            answers.say(trained(child, Task.of(order), verdict))
     sys.stderr.flush()
     os._exit(0)  # tearing libraries down takes time in which nothing happens
+
+
+def trained(child: Child, task: Task, verdict: Verdict) -> dict[str, Any]:
+    """The answer to a task: its outcome, or why there cannot be one here."""
+    try:
+        return {"outcome": child.train(task, verdict).plain()}
+    except WritingError as error:
+        return {"unwritable": error.message}
 
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ from types import TracebackType
 from typing import Self
 
 from convspec.errors import RUN_FAILED, UserError
-from runners.atomic import writing
-from runners.family.local import LocalWorker, Start, Worker
+from runners.atomic import WritingError, writing
+from runners.family.local import LOG_FILE, TO_MEND, Line, LocalWorker, Start, Worker
 from runners.family.task import CHILDREN, Outcome, Task
 
 MOST_LOSSES = 3
-"""A task at which so many workers were lost has failed; so has everything if so many are lost before they are ready."""
+"""A task at which so many workers were lost has failed; all ends where so many in a row are lost before they are ready."""
+LINES_SHOWN = 3
+"""Lines of the last words of workers that are shown."""
 TO_END_SECONDS = 30.0
 """The longest that is waited for a worker that was told to end."""
 
@@ -27,14 +29,15 @@ OnEpoch = Callable[[str, int, Mapping[str, float]], bool]
 
 @dataclass
 class Hand:
-    """A worker and the task that it has in hand."""
+    """A worker, whether it has said that it is ready, and the task that it has in hand."""
 
     worker: Worker
+    is_ready: bool = False
     task: Task | None = None
 
     @property
     def is_free(self) -> bool:
-        return self.task is None and self.worker.is_ready
+        return self.is_ready and self.task is None
 
 
 class Workforce:
@@ -51,6 +54,8 @@ class Workforce:
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.folder, self.children, self.count = folder, folder / CHILDREN, workers
+        self.log = folder / LOG_FILE
+        self._logged = self.log.stat().st_size if self.log.is_file() else 0  # by workers of an earlier process
         self.start, self.on_epoch, self.stop = start, on_epoch, stop
         self._hands: list[Hand] = []
         self._waiting: deque[Task] = deque()
@@ -90,7 +95,8 @@ class Workforce:
         self._hand_out()
 
     def wait(self) -> Outcome | None:
-        """The next outcome, or None where it was told to stop."""
+        """The next outcome, or None where it was told to stop. Raises UserError where the place is at fault: workers cannot be
+        started there, or WritingError where nothing can be written."""
         while not self._done:
             assert not self.is_empty, "there is nothing to wait for"
             if self.stop():
@@ -114,7 +120,7 @@ class Workforce:
         while self._waiting:
             free = next((hand for hand in self._hands if hand.is_free), None)
             if free is None:
-                coming = sum(not hand.worker.is_ready for hand in self._hands)
+                coming = sum(not hand.is_ready for hand in self._hands)
                 if len(self._hands) >= self.count or coming >= len(self._waiting):
                     return
                 self._start()
@@ -133,17 +139,25 @@ class Workforce:
         if answers is None:
             self._lose(hand)
         for answer in answers or ():
-            task = hand.task
-            assert task is not None
-            if "epoch" in answer:
-                hand.worker.say({"go_on": self.on_epoch(task.key, answer["epoch"], answer["metrics"])})
-                continue
-            hand.task = None
-            if "outcome" in answer:
-                self._done.append(Outcome.of(answer["outcome"]))
-            else:
-                self._done.append(self._given_up(task, answer["failed"]))
+            self._take(answer, hand)
         self._hand_out()
+
+    def _take(self, answer: Line, hand: Hand) -> None:
+        if "ready" in answer:
+            hand.is_ready, self._starts_lost = True, 0
+            return
+        task = hand.task
+        assert task is not None
+        if "epoch" in answer:
+            hand.worker.say({"go_on": self.on_epoch(task.key, answer["epoch"], answer["metrics"])})
+            return
+        if "unwritable" in answer:
+            raise WritingError(answer["unwritable"])
+        hand.task = None
+        if "outcome" in answer:
+            self._done.append(Outcome.of(answer["outcome"]))
+        else:
+            self._done.append(self._given_up(task, answer["failed"]))
 
     def _lose(self, hand: Hand) -> None:
         """A worker has gone: another one takes its task up where it was, unless that is what ends them."""
@@ -151,9 +165,9 @@ class Workforce:
         self._hands.remove(hand)
         hand.worker.hang_up()
         how, task = hand.worker.wait(TO_END_SECONDS), hand.task
-        self._starts_lost = 0 if hand.worker.is_ready else self._starts_lost + 1
+        self._starts_lost += not hand.is_ready
         if self._starts_lost == MOST_LOSSES:
-            raise UserError(f"No worker can be started: the last one {how}.", exit_code=RUN_FAILED)
+            raise self._cannot_start(how)
         if task is None:
             return
         known = Outcome.read(self.children / task.key)
@@ -165,14 +179,23 @@ class Workforce:
         else:
             self._done.append(self._given_up(task, f"Its process {how} {MOST_LOSSES} times"))
 
+    def _cannot_start(self, how: str) -> UserError:
+        what = f"No worker can be started: {MOST_LOSSES} in a row were lost before they could train, and the last one {how}."
+        said = _words(self.log, since=self._logged).splitlines()[-LINES_SHOWN:]
+        if not said:
+            return UserError(what, hint=TO_MEND, exit_code=RUN_FAILED)
+        lines = [f"{what} {self.log} ends with:", *(f"    {line}" for line in said), TO_MEND]
+        return UserError("\n".join(lines), exit_code=RUN_FAILED)
+
     def _given_up(self, task: Task, why: str) -> Outcome:
         """The outcome of a task that no worker survives or can do, recorded with the last words of the last one."""
         from runners.tracking.spool import Spool
 
         folder = self.children / task.key
-        folder.mkdir(exist_ok=True)
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
         log = folder / "log"
-        said = log.read_text(encoding="utf-8", errors="replace").strip() if log.is_file() else ""
+        said = _words(log)
         last = said.rpartition("\n")[2]
         reason = f"{why}{': ' + last if last else '.'}"
         spool = Spool.at(folder)
@@ -183,3 +206,8 @@ class Workforce:
         outcome = Outcome(task.key, "FAILED", reason=reason)
         outcome.write(folder)
         return outcome
+
+
+def _words(log: Path, *, since: int = 0) -> str:
+    """What a log says from a byte on."""
+    return log.read_bytes()[since:].decode(errors="replace").strip() if log.is_file() else ""

@@ -28,6 +28,22 @@ seeds: [1, 2, 3]
 MEMBERS = [f"{architecture} seed {seed}" for architecture in ("plain", "stage") for seed in (1, 2, 3)]
 
 
+BREAKING = """
+import sys
+from pathlib import Path
+
+if "runners.family.worker" in sys.orig_argv and Path(__file__).with_name("broken").exists():
+    sys.modules["numpy"] = None
+"""
+
+
+def break_workers(folder: Path) -> Path:
+    """A folder that, on PYTHONPATH, keeps workers from importing numpy as long as it holds a file `broken`."""
+    (folder / "sitecustomize.py").write_text(BREAKING)
+    (folder / "broken").touch()
+    return folder
+
+
 @dataclass(frozen=True)
 class Row:
     """A run in the store: how it ended, its weights, and how many figures it has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -26,7 +27,9 @@ from runners.family.cluster import Cluster
 from runners.family.request import Nodes
 from runners.tracking import events
 from tests.conftest import CommandLine
-from tests.family.conftest import COMPARISON, rows, table
+from tests.family.conftest import COMPARISON, break_workers, rows, table
+from tests.tracking.test_full_disk import fill
+from tests.tracking.test_full_disk import small as small
 
 LONG = COMPARISON.replace("epochs: 6", "epochs: 250").replace("[1, 2, 3]", "[1, 2]")
 """A comparison whose trainings take some seconds each, in which there is time to lose something."""
@@ -337,3 +340,48 @@ def others(folder: Path, known: int) -> int:
             (pid for pid in (parent_of(trainer_of(each)) for each in begun(folder)) if pid not in (known, 1)), 0
         )
     return 0
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_nodes_on_which_no_worker_can_start_are_one_message_and_fail_no_training(
+    uninterrupted: tuple[CommandLine, Any], environment: dict[str, str], tmp_path: Path
+) -> None:
+    breaking = break_workers(tmp_path)
+    paths = os.pathsep.join([str(breaking), environment["PYTHONPATH"]])
+    convspec = CommandLine(tmp_path, {**environment, "PYTHONPATH": paths})
+    (tmp_path / "small.yaml").write_text(COMPARISON)
+    done = convspec("run", "small.yaml", "--on", "ray", "--workers", "1", timeout=300)
+    assert done.code == 1
+    node = re.escape(platform.node())
+    assert re.match(
+        rf"Error: No worker can be started: .* the last one ended with exit code 1 on node {node}\. ", done.err
+    )
+    assert "    ModuleNotFoundError: import of numpy halted; None in sys.modules\nMend that, and go on" in done.err
+    (breaking / "broken").unlink()
+    done = convspec("run", "small.yaml", "--on", "ray", "--json", timeout=300)
+    assert done.code == 0, done.err
+    assert table(done.json) == table(uninterrupted[1])
+    assert rows(tmp_path) == rows(uninterrupted[0].folder)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_disk_that_fills_up_under_a_cluster_fails_no_training(
+    alone: tuple[CommandLine, Any], small: Path, environment: dict[str, str]
+) -> None:
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
+    convspec = CommandLine(small, environment)
+    (small / "small.yaml").write_text(LONG)
+    running = convspec.start("run", "small.yaml", "--on", "ray", "--json")
+    wait_for(lambda: begun(small))
+    filler = fill(small)
+    said = running.communicate(timeout=120)[1]
+    assert (running.returncode, said.count("Error: ")) == (1, 1)
+    assert re.search(rf"Error: The run cannot be recorded in {small}/\S+: No space left on device\. ", said)
+    assert [path for path in small.glob(".convspec/*/children/*/result.json") if "FAILED" in path.read_text()] == []
+    filler.unlink()
+    done = convspec("run", "small.yaml", "--json", timeout=300)  # on this machine alone
+    assert done.code == 0, done.err
+    assert table(done.json) == table(alone[1])
+    assert rows(small) == rows(alone[0].folder)

@@ -19,13 +19,15 @@ from runners.family.node import Heard, Node
 from runners.family.parcel import Packing, unpack
 from runners.family.task import Outcome, Task
 from runners.family.workforce import Workforce
+from tests.family.conftest import break_workers
 from tests.family.test_workforce import PIPELINE, task
 
 
 def train(task: Task, folder: Path, *, losing: int = 0) -> Iterator[Heard]:
     """Trains on a new node, whose worker is killed after so many parcels; its files go into the folder."""
     there = Node(gpus=False)
-    assert there.take(task.plain(), Packing(folder).pack()) == ""
+    assert there.hear() == Heard([{"ready": True}])
+    assert there.take(task.plain(), Packing(folder).pack()) == {}
     while not (heard := there.hear()).gone:
         unpack(heard.parcel, folder)
         losing -= 1
@@ -67,6 +69,7 @@ def test_a_node_that_is_lost_costs_no_finished_epoch_and_no_bit(tmp_path: Path) 
 
 def test_a_node_that_is_told_to_end_hands_out_what_it_saved(tmp_path: Path) -> None:
     there = Node(gpus=False)
+    assert there.hear() == Heard([{"ready": True}])
     there.take(task("long", epochs=100_000).plain(), {})
     unpack(there.hear().parcel, tmp_path)
     before = (tmp_path / "spool.jsonl").read_bytes()
@@ -82,6 +85,7 @@ def test_a_node_that_is_told_to_end_hands_out_what_it_saved(tmp_path: Path) -> N
 
 def test_a_training_that_asks_is_stopped_by_the_answer(tmp_path: Path) -> None:
     there = Node(gpus=False)
+    assert there.hear() == Heard([{"ready": True}])
     there.take(task("asking", epochs=10, asks=True).plain(), {})
     asked = []
     while not (heard := there.hear()).gone:
@@ -111,7 +115,18 @@ def test_data_that_a_node_lacks_are_named(tmp_path: Path) -> None:
     there = Node(gpus=False)
     refused = there.take(asked.plain(), {})
     there.hang_up()
-    there.hear()
-    assert refused == (
-        f"{labels} is not there on node {platform.node()}; a cluster needs data files at the same path on every node"
-    )
+    while not there.hear().gone:
+        pass
+    why = f"{labels} is not there on node {platform.node()}; a cluster needs data files at the same path on every node"
+    assert refused == {"failed": why}
+
+
+def test_a_node_whose_worker_cannot_start_hands_out_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(break_workers(tmp_path)), prepend=os.pathsep)
+    there = Node(gpus=False)
+    heard = there.hear()
+    assert (heard.answers, heard.gone) == ([], f"ended with exit code 1 on node {platform.node()}")
+    assert heard.log.decode().endswith("\nModuleNotFoundError: import of numpy halted; None in sys.modules\n")
+    assert not there.scratch.exists()

@@ -87,6 +87,10 @@ def test_a_task_that_no_worker_survives_has_failed(tmp_path: Path) -> None:
         workforce.submit(task("long", epochs=5000))
         found = workforce.wait()
         assert workforce.is_empty
+        workforce.submit(task("short"))
+        after = workforce.wait()
+    assert after is not None
+    assert after.status == "FINISHED"
     assert found is not None
     assert (found.status, found.reason) == ("FAILED", "Its process was killed by SIGKILL 3 times.")
     assert Outcome.read(tmp_path / "children" / "long") == found
@@ -94,20 +98,22 @@ def test_a_task_that_no_worker_survives_has_failed(tmp_path: Path) -> None:
 
 
 class Ending:
-    """A worker that is there until it is told of a task, and whose answers are those that it is given."""
+    """A worker that is there until it is told to end, and that answers its first task with an outcome if it is given a key."""
 
-    is_ready = True
-
-    def __init__(self) -> None:
+    def __init__(self, key: str = "") -> None:
         self.ends = os.pipe()
         self.said: list[Line] = []
         self.is_here = True
+        self.key = key
+        self.answer({"ready": True})
 
     def fileno(self) -> int:
         return self.ends[0]
 
     def say(self, line: Line) -> bool:
         self.said.append(line)
+        if self.key and self.is_here:
+            self.answer({"outcome": asdict(Outcome(self.key, "FINISHED"))})
         return self.is_here
 
     def answers(self) -> list[dict[str, Any]] | None:
@@ -132,19 +138,17 @@ class Ending:
 def test_a_free_worker_that_is_lost_together_with_a_busy_one_is_heard_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy, free, third = started = [Ending(), Ending(), Ending()]
+    busy, free, third = started = [Ending(), Ending("short"), Ending("long")]
     left = iter(started)
     with Workforce(tmp_path, workers=2, start=lambda _: next(left)) as workforce:
-        workforce.submit(task("long"))
-        workforce.submit(task("short"))
-        free.answer({"outcome": asdict(Outcome("short", "FINISHED"))})
-        assert workforce.wait() == Outcome("short", "FINISHED")
         select = workforce._selector.select
         busy_first = lambda seconds: sorted(select(seconds), key=lambda event: event[0].data.worker is free)  # noqa: E731
         monkeypatch.setattr(workforce._selector, "select", busy_first)
+        workforce.submit(task("long"))
+        workforce.submit(task("short"))
+        assert workforce.wait() == Outcome("short", "FINISHED")
         busy.end()
         free.end()
-        third.answer({"outcome": asdict(Outcome("long", "FINISHED"))})
         assert workforce.wait() == Outcome("long", "FINISHED")
     assert [line["key"] for line in third.said] == ["long"]
     third.end()

@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -216,3 +217,37 @@ def test_runs_on_a_read_only_disk_are_listed_though_what_was_killed_cannot_be_de
     for folder, place in ((blank.folder, blank.folder), (begun.folder, small / ".convspec" / "sweep.log")):
         reason = f"The run cannot be recorded in {place}: Read-only file system."
         assert f"Run {folder.name} is not recorded completely yet: {reason}" in done.err
+
+
+LONG = """
+experiment: small
+data: {source: xs_and_os, examples: 200, noise: 0.4}
+network:
+  - fully_connected: {neurons: 2}
+training: {epochs: 1000, batch: 16}
+"""
+
+
+def test_a_disk_that_fills_up_under_a_run_is_one_message_and_the_run_goes_on_later(
+    small: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    convspec = CommandLine(small, environment | {"MLFLOW_TRACKING_URI": uri})
+    (small / "small.yaml").write_text(LONG)
+    running = convspec.start("run", "small.yaml", "--json")
+    while running.poll() is None and not list(small.glob(".convspec/small*/checkpoint.safetensors")):
+        time.sleep(0.01)
+    filler = fill(small)
+    _, said = running.communicate(timeout=MOST_SECONDS)
+    message = (
+        rf"Error: The run cannot be recorded in {small}/\.convspec/small-\S+: No space left on device\. Make room .*\n"
+    )
+    last = [line for line in said.splitlines(keepends=True) if not line.startswith("epoch ")]
+    assert (running.returncode, len(last)) == (1, 1), said
+    assert re.fullmatch(message, last[0])
+    filler.unlink()
+    deadline = time.monotonic() + MOST_SECONDS
+    while not (known := convspec("list", "--json").json["runs"]) or known[0]["status"] != "KILLED":
+        assert time.monotonic() < deadline  # the delivery has not begun, or is not over
+    done = convspec("run", "small.yaml", "--resume", known[0]["run_id"], "--json")
+    assert (done.code, done.json["epochs"]) == (0, 1000), done.err
