@@ -44,10 +44,10 @@ def killing(folder: Path, times: int) -> Callable[[], bool]:
     def stop() -> bool:
         checkpoint = folder / "children" / "long" / "checkpoint.safetensors"
         if len(killed) < times and checkpoint.is_file() and checkpoint.stat().st_mtime not in killed:
-            killed.append(checkpoint.stat().st_mtime)
             pids = [each["pid"] for each, _ in events.read(checkpoint.parent) if each["event"] == "owner"]
             os.kill(pids[-1], signal.SIGKILL)
             time.sleep(0.1)
+            killed.append(checkpoint.stat().st_mtime)  # it may have written another one until it was gone
         return False
 
     return stop
