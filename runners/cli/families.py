@@ -1,29 +1,25 @@
-"""How `convspec run` runs a file that holds several pipelines, and what it prints of them."""
+"""How `convspec run` runs a file that holds several pipelines or a search, and what it prints of either."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from convspec.errors import UserError
-from runners.cli.output import echo, echo_error, echo_json, figure_text, see_it
+from runners.cli.output import echo, echo_error, program, see_it
 
 if TYPE_CHECKING:
     from convspec.loading import Several
     from convspec.searching import Searching
-    from runners.family.comparison import Comparison
     from runners.family.request import Nodes, Request
-    from runners.family.task import Outcome
-
-FIRST = ("accuracy/test", "error/test", "cost/test", "accuracy/validation", "cost/validation")
-"""The figure that is shown of a training that is over: the first of these that it has."""
+    from runners.family.running import Found
 
 
 def run_several(found: Several | Searching, request: Request, *, dry_run: bool, as_json: bool) -> None:
     """Trains what a file with several pipelines, or a search, asks for; or says what that would be."""
     from convspec.loading import Several
+    from runners.cli.comparisons import run_comparison
     from runners.cli.dry import run_dry
     from runners.cli.searches import run_search
 
@@ -33,89 +29,53 @@ def run_several(found: Several | Searching, request: Request, *, dry_run: bool, 
     if dry_run:
         run_dry(found, request, as_json=as_json)
         return
-    if not request.again and (changed := _changed(found, request)):
-        echo_error(changed)
+    _say_what_was_before(found, request)
     if isinstance(found, Several):
         run_comparison(found, request, as_json=as_json)
     else:
         run_search(found, request, as_json=as_json)
 
 
-def _changed(found: Several | Searching, request: Request) -> str:
-    """What there is to say of a file that gave something before, and has changed since."""
+def _say_what_was_before(found: Several | Searching, request: Request) -> None:
+    """Says that the file has changed since it gave something, and what else of this folder is recorded only now."""
     from convspec.loading import Several
     from runners.family import comparison, search
-    from runners.family.folder import changed_since
+    from runners.family.folder import changed_since, unfinished
+    from runners.tracking.orphans import sweep
 
     if isinstance(found, Several):
         identity = comparison.identity_of(found, request.settings)
     else:
         identity = search.identity_of(found, request.settings)
-    return changed_since(request.home, identity, file=found.file)
-
-
-def run_comparison(several: Several, request: Request, *, as_json: bool) -> None:
-    """Trains every architecture with every seed and prints the table."""
-    from runners.family.comparison import compare_architectures, identity_of
-    from runners.family.folder import unfinished
-    from runners.tracking.orphans import sweep
-
-    going_on = unfinished(request.home, identity_of(several, request.settings))
-    for orphan in sweep(request.home, but=going_on):
+    if not request.again and (changed := changed_since(request.home, identity, file=found.file)):
+        echo_error(changed)
+    for orphan in sweep(request.home, but=unfinished(request.home, identity)):
         echo_error(str(orphan))
-    comparison = compare_architectures(several, request, FamilyProgress(reports=not as_json))
-    if as_json:
-        echo_json(_plain(comparison))
-        return
-    if comparison.known:
-        echo(comparison.text)
-    _print_end(comparison, request)
 
 
-def _plain(comparison: Comparison) -> dict[str, object]:
+def plain(found: Found, **more: object) -> dict[str, object]:
+    """What came of a family for `--json`, with what there is of its kind alone."""
     return {
-        "run_id": comparison.run_id or None,
-        "experiment_id": comparison.experiment_id or None,
-        **comparison.report,
-        "seconds": comparison.seconds,
-        "note": comparison.note,
+        "run_id": found.run_id or None,
+        "experiment_id": found.experiment_id or None,
+        **found.report,
+        **more,
+        "seconds": found.seconds,
+        "note": found.note,
     }
 
 
-def _print_end(comparison: Comparison, request: Request) -> None:
-    if comparison.known:
-        echo("\nNothing was trained: this is what the same file gave before. --again trains it anew.")
-    seconds = "" if comparison.known else f"  ({comparison.seconds:.1f} s in all)"
-    echo(f"\nrun   {comparison.run_id or 'not recorded yet'}{seconds}")
-    if comparison.note:
-        echo_error(comparison.note)
-    if comparison.run_id:
-        echo(f"\n{see_it(comparison.run_id, request.tracking_uri)}")
-
-
-class FamilyProgress:
-    """A line on standard error for each training that is over; what came of all goes to standard output if `reports`."""
-
-    def __init__(self, *, reports: bool = False) -> None:
-        self.total = self.done = 0
-        self.reports = reports
-
-    def on_start(self, total: int) -> None:
-        self.total = total
-
-    def on_outcome(self, name: str, outcome: Outcome) -> None:
-        self.done += 1
-        figure = next((f"{key} {figure_text(outcome.metrics[key])}" for key in FIRST if key in outcome.metrics), "")
-        said = [f"{self.done:>{len(str(self.total))}}/{self.total}", name, figure]
-        said += (
-            [f"{outcome.seconds:.2f} s"] if outcome.status == "FINISHED" else [f"{outcome.status}: {outcome.reason}"]
-        )
-        sys.stderr.write("  ".join(part for part in said if part) + "\n")
-        sys.stderr.flush()
-
-    def on_report(self, text: str) -> None:
-        if self.reports:
-            echo(text)
+def print_end(found: Found, request: Request, *, again: str, best: str = "") -> None:
+    """Where what was found is, and how it is looked at; `again` is what --again does, `best` the file that runs on its own."""
+    if found.known:
+        echo(f"\nNothing was trained: this is what the same file gave before. --again {again}.")
+    seconds = "" if found.known else f"  ({found.seconds:.1f} s in all)"
+    echo((f"\nbest  {best}" if best else "") + f"\nrun   {found.run_id or 'not recorded yet'}{seconds}")
+    if found.note:
+        echo_error(found.note)
+    if found.run_id:
+        run_it = f"Run it:   {program()} run {best}\n" if best else ""
+        echo(f"\n{run_it}{see_it(found.run_id, request.tracking_uri)}")
 
 
 def check_options(**given: object) -> None:

@@ -8,54 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convspec.designations import designation
-from runners.cli.output import echo, echo_error, echo_json, program, see_it
+from runners.cli.families import plain, print_end
+from runners.cli.output import echo, echo_json
 from runners.tables import figure_of
 
 if TYPE_CHECKING:
     from convspec.searching import Searching
     from runners.family.request import Request
-    from runners.family.search import Found
     from runners.search.course import Trial
 
 
 def run_search(searching: Searching, request: Request, *, as_json: bool) -> None:
     """Carries the search out and prints the best trials."""
-    from runners.family.folder import unfinished
-    from runners.family.search import identity_of, search
-    from runners.tracking.orphans import sweep
+    from runners.family.best import BEST_FILE
+    from runners.family.search import search
 
-    going_on = unfinished(request.home, identity_of(searching, request.settings))
-    for orphan in sweep(request.home, but=going_on):
-        echo_error(str(orphan))
     found = search(searching, request, SearchProgress())
+    best = found.folder / BEST_FILE
     if as_json:
-        echo_json(_plain(found))
+        echo_json(plain(found, best_file=str(best)))
         return
     echo(found.text)
-    _print_end(found, request)
-
-
-def _plain(found: Found) -> dict[str, object]:
-    return {
-        "run_id": found.run_id or None,
-        "experiment_id": found.experiment_id or None,
-        **found.report,
-        "best_file": str(found.best),
-        "seconds": found.seconds,
-        "note": found.note,
-    }
-
-
-def _print_end(found: Found, request: Request) -> None:
-    if found.known:
-        echo("\nNothing was trained: this is what the same file gave before. --again searches anew.")
-    seconds = "" if found.known else f"  ({found.seconds:.1f} s in all)"
-    echo(f"\nbest  {_near(found.best)}")
-    echo(f"run   {found.run_id or 'not recorded yet'}{seconds}")
-    if found.note:
-        echo_error(found.note)
-    if found.run_id:
-        echo(f"\nRun it:   {program()} run {_near(found.best)}\n{see_it(found.run_id, request.tracking_uri)}")
+    print_end(found, request, again="searches anew", best=str(_near(best)))
 
 
 def _near(path: Path) -> Path:

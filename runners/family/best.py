@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convspec.designations import explained
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 BEST_FILE = "best.yaml"
 
 
-def keep_best(best: Sequence[Trial], course: Course, recording: Recording, *, seed: int) -> Path:
+def keep_best(best: Sequence[Trial], course: Course, recording: Recording, *, seed: int) -> None:
     """Writes the best pipeline, and with several objectives every one of the front, with this seed."""
     path = recording.spool.folder / BEST_FILE
     for index, trial in enumerate(best):
@@ -30,7 +29,6 @@ def keep_best(best: Sequence[Trial], course: Course, recording: Recording, *, se
             recording.keep(BEST_FILE, text)
         if len(best) > 1:
             recording.keep(f"trial-{trial.number}.yaml", text, folder="front")
-    return path
 
 
 def _pipeline_of(trial: Trial, course: Course, *, seed: int) -> str:

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from convspec.errors import INTERRUPTED, RUN_FAILED, UserError
-from convspec.loading import find
+from convspec.errors import UserError
 from convspec.searching import Searching
 from convspec.values import shown
 from runners import files
-from runners.family.best import BEST_FILE, keep_best, with_seed
+from runners.family.best import keep_best, with_seed
 from runners.family.ends import end_of
-from runners.family.folder import Family, Finished, Identity
-from runners.family.recording import Recording
+from runners.family.folder import Finished, Identity
 from runners.family.request import Request
-from runners.family.running import ended_by
-from runners.family.site import Site, open_site
+from runners.family.running import Found, Running, identity, opened
 from runners.family.task import Outcome, Task
 from runners.family.workforce import Workforce
-from runners.interruption import Interruption
-from runners.tracking.process import Drainer, start_drainer
 from runners.tracking.view import View
 
 if TYPE_CHECKING:
@@ -44,46 +37,22 @@ class Observer(Protocol):
         """A trial is over."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """What came of a search. `report` is what `Report.plain` says, `text` what a terminal shows, `best` the file with the best
-    pipeline; `known` where it was finished before."""
-
-    run_id: str
-    experiment_id: str
-    report: dict[str, Any]
-    text: str
-    best: Path
-    seconds: float
-    known: bool = False
-    note: str = ""
-
-
 def identity_of(searching: Searching, settings: Sequence[str]) -> Identity:
     """What a search is recognised by."""
     data = files.digest_of_data(searching.base)
-    parts = (files.pipeline_text(searching.base), searching.search.plain(), data)
-    place = str(find(searching.file).resolve())
-    digest = files.digest(repr(parts).encode())
-    return Identity(KIND, searching.experiment, place, searching.text, tuple(settings), digest)
+    return identity(KIND, searching, settings, (files.pipeline_text(searching.base), searching.search.plain(), data))
 
 
 def search(searching: Searching, request: Request, observer: Observer) -> Found:
     """Trains what is not trained yet, and records it all. Raises UserError, with everything saved."""
-    started = time.perf_counter()
-    family = Family.open(request.home, identity_of(searching, request.settings), again=request.again)
-    if isinstance(family, Finished):
-        return _known(family)
-    with open_site(request, family) as site:
+    with opened(searching, identity_of(searching, request.settings), request) as running:
+        if isinstance(running, Finished):
+            return Found.before(running)
         from runners.search.course import Course
         from runners.search.journal import Journal
 
-        drainer = start_drainer(family.spool, request.tracking_uri)
-        try:
-            with closing(Journal(family.folder)) as journal:
-                return _Searching(Course(searching, journal), request, family, site, drainer, started).go(observer)
-        finally:
-            drainer.close()
+        with closing(Journal(running.family.folder)) as journal:
+            return _Searching(Course(searching, journal), running).go(observer)
 
 
 @dataclass
@@ -99,13 +68,8 @@ class _UnderWay:
 class _Searching:
     """The stages of one search."""
 
-    def __init__(
-        self, course: Course, request: Request, family: Family, site: Site, drainer: Drainer, started: float
-    ) -> None:
-        self.course, self.searching = course, course.searching
-        self.request, self.family, self.site = request, family, site
-        self.drainer, self.started = drainer, started
-        self.recording = Recording(family.spool)
+    def __init__(self, course: Course, running: Running) -> None:
+        self.course, self.searching, self.running = course, course.searching, running
         self.under_way: dict[int, _UnderWay] = {}
         self.exhausted = ""
 
@@ -115,12 +79,8 @@ class _Searching:
 
     def go(self, observer: Observer) -> Found:
         search = self.searching.search
-        self.recording.announce(
-            self.searching,
-            kind=KIND,
-            settings=self.request.settings,
-            digest=self.family.identity.digest,
-            view=self._view(),
+        self.running.announce(
+            self._view(),
             params={
                 "strategy": str(search.strategy.plain()),
                 "trials": str(search.trials or "all"),
@@ -132,13 +92,11 @@ class _Searching:
         done = [trial for trial in self.course.trials if trial.end is not None]
         self._record(done)  # those that the spool has are left out; a kill may have come before the last
         observer.on_start(self.searching, done)
-        try:
-            with Interruption() as interruption, self._workforce(interruption) as workforce:
-                is_over = self._train(workforce, observer)
-        except UserError as error:
-            raise ended_by(error, self.family, self.drainer) from None
+        with self.running.workforce(self._goes_on) as workforce:
+            is_over = self._train(workforce, observer)
         if not is_over:
-            raise self._interrupted()
+            over = sum(trial.end is not None for trial in self.course.trials)
+            raise self.running.interrupted(f"{over}{f' of {search.trials}' if search.trials else ''} trials")
         return self._finish()
 
     def _view(self) -> View:
@@ -147,10 +105,6 @@ class _Searching:
         metric = f"size/{objective.metric}" if is_size else objective.metric
         knobs = tuple(knob.path for knob in self.searching.search.turned)
         return View(f"{self.searching.experiment} {KIND}", metric, objective.rises, knobs=knobs)
-
-    def _workforce(self, interruption: Interruption) -> Workforce:
-        folder, site = self.family.folder, self.site
-        return Workforce(folder, workers=site.workers, start=site.start, on_epoch=self._goes_on, stop=interruption)
 
     def _train(self, workforce: Workforce, observer: Observer) -> bool:
         """Whether the search came to its end; it has not where somebody interrupted."""
@@ -197,17 +151,12 @@ class _Searching:
     def _task(self, trial: Trial, seed: int) -> Task:
         loaded = with_seed(trial.candidate.loaded, seed)
         several = len(self.seeds) > 1
-        tags = {"convspec.kind": "trial", "convspec.trial": str(trial.number)}
-        return Task(
+        return self.running.task(
             key_of(trial.number, seed if several else None),
-            self.searching.experiment,
-            files.pipeline_text(loaded),
-            self.searching.file,
-            f"trial {trial.number}" + (f" seed {seed}" if several else ""),
-            tags={**tags, "convspec.family": self.family.identity.digest},
+            loaded,
+            name=f"trial {trial.number}" + (f" seed {seed}" if several else ""),
+            tags={"convspec.kind": "trial", "convspec.trial": str(trial.number)},
             params={path: shown(value, quotes=False) for path, value in trial.candidate.choice.items()},
-            threads=self.request.threads,
-            device=self.request.device,
             asks=self.searching.search.stopping is not None and seed == self.seeds[0],
         )
 
@@ -241,18 +190,7 @@ class _Searching:
             figures = {f"trial/{one.metric}": value for one, value in zip(objectives, trial.end.values, strict=True)}
             if len(objectives) == 1 and best[0].end and best[0].end.values:
                 figures[f"best/{objectives[0].metric}"] = best[0].end.values[0]
-            self.family.spool.metrics(figures, step=trial.number)
-
-    def _interrupted(self) -> UserError:
-        self.family.spool.end("KILLED", reason="interrupted")
-        self.drainer.wait()
-        done = sum(trial.end is not None for trial in self.course.trials)
-        trials = self.searching.search.trials
-        return UserError(
-            f"Interrupted with {done}{f' of {trials}' if trials else ''} trials done; everything so far is saved.",
-            hint="Go on with the same command.",
-            exit_code=INTERRUPTED,
-        )
+            self.running.family.spool.metrics(figures, step=trial.number)
 
     def _finish(self) -> Found:
         """The table and the best pipeline, kept and recorded. Raises UserError where no trial finished."""
@@ -263,24 +201,15 @@ class _Searching:
         if not best:
             raise self._nothing_found()
         report = report_of(self.searching, self.course, exhausted=self.exhausted or self.course.out_of_time)
-        path = keep_best(best, self.course, self.recording, seed=self.seeds[0])
-        self.recording.finish_search(report)
-        plain, text = report.plain(), report.text()
-        self.family.finish({"plain": plain, "text": text})
-        self.family.spool.end("FINISHED")
-        recorded = self.drainer.wait()
-        note = "" if recorded.sent else recorded.message
-        seconds = time.perf_counter() - self.started
-        return Found(recorded.run_id, recorded.experiment_id, plain, text, path, seconds, note=note)
+        keep_best(best, self.course, self.running.recording, seed=self.seeds[0])
+        self.running.recording.finish_search(report)
+        return self.running.finish(report.plain(), report.text())
 
     def _nothing_found(self) -> UserError:
         ends = [trial.end for trial in self.course.trials if trial.end is not None]
         message = f"None of {len(ends)} trials finished." if ends else f"There was no trial: {self.exhausted}."
         reasons = dict.fromkeys(end.reason for end in ends if end.reason) or self.course.proposals.rejected
-        self.family.spool.end("FAILED", reason=message)
-        self.drainer.wait()
-        hint = " ".join([*list(reasons)[:3], "Begin anew with --again."])
-        return UserError(message, hint=hint, exit_code=RUN_FAILED)
+        return self.running.fruitless(UserError(message), reasons, "Begin anew with --again.")
 
 
 def key_of(number: int, seed: int | None) -> str:
@@ -291,10 +220,3 @@ def key_of(number: int, seed: int | None) -> str:
 def number_of(key: str) -> int:
     """The trial that a training belongs to."""
     return int(key.split("-")[1])
-
-
-def _known(finished: Finished) -> Found:
-    recorded = finished.delivered()
-    plain, text, best = dict(finished.report["plain"]), finished.report["text"], finished.folder / BEST_FILE
-    note = "" if recorded.sent else recorded.message
-    return Found(recorded.run_id, recorded.experiment_id, plain, text, best, 0.0, known=True, note=note)
