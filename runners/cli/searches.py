@@ -23,12 +23,13 @@ def run_search(searching: Searching, request: Request, *, as_json: bool) -> None
     from runners.family.best import BEST_FILE
     from runners.family.search import search
 
-    found = search(searching, request, SearchProgress())
+    found = search(searching, request, SearchProgress(reports=not as_json))
     best = found.folder / BEST_FILE
     if as_json:
         echo_json(plain(found, best_file=str(best)))
         return
-    echo(found.text)
+    if found.known:
+        echo(found.text)
     print_end(found, request, again="searches anew", best=str(_near(best)))
 
 
@@ -39,9 +40,10 @@ def _near(path: Path) -> Path:
 
 
 class SearchProgress:
-    """A line on standard error for each trial that is over."""
+    """A line on standard error for each trial that is over; what came of all goes to standard output if `reports`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reports: bool = False) -> None:
+        self.reports = reports
         self.total, self.done = "", 0
         self.searching: Searching | None = None
         self.best: float | None = None
@@ -69,6 +71,10 @@ class SearchProgress:
         said.append(f"{end.seconds:.2f} s" if end.status == "FINISHED" else end.reason)
         sys.stderr.write("  ".join(part for part in said if part) + "\n")
         sys.stderr.flush()
+
+    def on_report(self, text: str) -> None:
+        if self.reports:
+            echo(text)
 
     def _knobs(self, trial: Trial) -> Iterator[str]:
         assert self.searching is not None

@@ -122,7 +122,7 @@ class Running:
             asks=asks,
         )
 
-    def finish(self, report: Mapping[str, Any], text: str, *, show: Callable[[str], None] = lambda _: None) -> Found:
+    def finish(self, report: Mapping[str, Any], text: str, *, show: Callable[[str], None]) -> Found:
         """Keeps what was found; `show` is given the text before it is waited for that it is recorded whole."""
         self.family.finish({"plain": report, "text": text})
         self.family.spool.end("FINISHED")

@@ -36,6 +36,9 @@ class Observer(Protocol):
     def on_trial(self, trial: Trial) -> None:
         """A trial is over."""
 
+    def on_report(self, text: str) -> None:
+        """This came of them; it may take a while until it is recorded whole."""
+
 
 def identity_of(searching: Searching, settings: Sequence[str]) -> Identity:
     """What a search is recognised by."""
@@ -97,7 +100,7 @@ class _Searching:
         if not is_over:
             over = sum(trial.end is not None for trial in self.course.trials)
             raise self.running.interrupted(f"{over}{f' of {search.trials}' if search.trials else ''} trials")
-        return self._finish()
+        return self._finish(observer)
 
     def _view(self) -> View:
         objective = self.searching.search.objectives[0]
@@ -192,7 +195,7 @@ class _Searching:
                 figures[f"best/{objectives[0].metric}"] = best[0].end.values[0]
             self.running.family.spool.metrics(figures, step=trial.number)
 
-    def _finish(self) -> Found:
+    def _finish(self, observer: Observer) -> Found:
         """The table and the best pipeline, kept and recorded. Raises UserError where no trial finished."""
         from runners.search.front import front
         from runners.search.report import report_of
@@ -203,7 +206,7 @@ class _Searching:
         report = report_of(self.searching, self.course, exhausted=self.exhausted or self.course.out_of_time)
         keep_best(best, self.course, self.running.recording, seed=self.seeds[0])
         self.running.recording.finish_search(report)
-        return self.running.finish(report.plain(), report.text())
+        return self.running.finish(report.plain(), report.text(), show=observer.on_report)
 
     def _nothing_found(self) -> UserError:
         ends = [trial.end for trial in self.course.trials if trial.end is not None]
