@@ -4,7 +4,8 @@
 
 One real training makes a spool. Each node is a process that sends copies of it, with the code that sends real ones: a run, its
 parameters and data sets, one batch of figures for each epoch, files, pictures, the model. `--trials` are shared among the
-nodes. Processor time is counted for the nodes, the server and PostgreSQL apart, as all of them share this machine.
+nodes. What the store does not take at once is tried again, as in a real run, for up to five minutes. Processor time is counted
+for the nodes, the server and PostgreSQL apart, as all of them share this machine.
 `--fill` puts so many runs into the databases first, by copying rows. Needs PostgreSQL.
 """
 
@@ -37,10 +38,11 @@ from runners.tracking import drain, events, record
 from runners.tracking.spool import Spool
 
 TICKS = os.sysconf("SC_CLK_TCK")
+PATIENCE_SECONDS = 300.0
 HEAD = (
     "| store | nodes | trials | trials/s | figures/s | seconds a trial: median, 95 % "
-    "| processor, ms a trial: nodes | server | PostgreSQL | connections | errors |\n"
-    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    "| processor, ms a trial: nodes | server | PostgreSQL | connections | tried again | errors |\n"
+    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
 )
 TABLES = ("runs", "metrics", "latest_metrics", "params", "tags")
 
@@ -70,8 +72,8 @@ def batches(folder: Path) -> Iterator[list[tuple[events.Event, int]]]:
     yield batch
 
 
-def send(source: Path, home: Path, uri: str, *, name: str, parent: str) -> None:
-    """Send one trial as the delivering process would."""
+def send(source: Path, home: Path, uri: str, *, name: str, parent: str) -> int:
+    """Send one trial as the delivering process would; how often it had to try again."""
     from runners.tracking.delivery import Delivery
     from runners.tracking.store import open_client
 
@@ -84,9 +86,28 @@ def send(source: Path, home: Path, uri: str, *, name: str, parent: str) -> None:
             event |= {"key": os.urandom(16).hex(), "name": name, "tags": event["tags"] | {"mlflow.parentRunId": parent}}
     spool.write_text("".join(json.dumps(event) + "\n" for event in lines))
     delivery = Delivery(open_client(uri), folder, record.Record(uri, attempts=1))
-    for batch in batches(folder):
-        delivery.send(iter(batch))
+    again = sum(send_patiently(lambda batch=batch: delivery.send(iter(batch))) for batch in batches(folder))
     shutil.rmtree(folder)
+    return again
+
+
+def send_patiently(action: Callable[[], object]) -> int:
+    """Tries until the store takes it, as the delivering process does; how often it had to try again."""
+    from mlflow.exceptions import MlflowException
+
+    from runners.tracking.database import StoreAwayError
+
+    deadline, delay, again = time.monotonic() + PATIENCE_SECONDS, 0.5, 0
+    while True:
+        try:
+            action()
+        except (MlflowException, StoreAwayError, OSError):
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return again
+        time.sleep(delay)
+        delay, again = min(2 * delay, 10.0), again + 1
 
 
 def node(number: int, trials: int, *, source: Path, home: Path, uri: str, pipes: tuple[int, int]) -> None:
@@ -97,9 +118,9 @@ def node(number: int, trials: int, *, source: Path, home: Path, uri: str, pipes:
     from runners.tracking.store import open_client
 
     started, said = pipes
-    taken, wrong = [], []
+    taken, wrong, again = [], [], 0
     try:
-        open_client(uri).search_experiments(max_results=1)
+        again += send_patiently(lambda: open_client(uri).search_experiments(max_results=1))
     except (MlflowException, UserError) as error:
         wrong.append(f"{type(error).__name__}: {str(error).splitlines()[0][:160]}")
     os.write(said, b"ready\n")
@@ -108,12 +129,12 @@ def node(number: int, trials: int, *, source: Path, home: Path, uri: str, pipes:
     for trial in range(trials):
         began = time.perf_counter()
         try:
-            send(source, home, uri, name=f"node-{number}-trial-{trial}", parent="0" * 32)
+            again += send(source, home, uri, name=f"node-{number}-trial-{trial}", parent="0" * 32)
             taken.append(round(time.perf_counter() - began, 4))
         except (MlflowException, UserError, OSError) as error:
             wrong.append(f"{type(error).__name__}: {str(error).splitlines()[0][:160]}")
     # short, as what is longer than a page may be torn apart by what others write
-    os.write(said, (json.dumps([taken, Counter(wrong), time.process_time() - busy]) + "\n").encode())
+    os.write(said, (json.dumps([taken, Counter(wrong), time.process_time() - busy, again]) + "\n").encode())
 
 
 class Nodes:
@@ -136,13 +157,13 @@ class Nodes:
         for _ in range(nodes):
             self._lines.readline()
 
-    def go(self) -> tuple[list[float], Counter[str], float]:
+    def go(self) -> tuple[list[float], Counter[str], float, int]:
         os.close(self._starting)
         results = [json.loads(line) for line in self._lines]
         for _ in range(self._nodes):
             os.wait()
-        taken, wrong, busy = zip(*results, strict=True)
-        return list(chain.from_iterable(taken)), sum(map(Counter, wrong), Counter()), sum(busy)
+        taken, wrong, busy, again = zip(*results, strict=True)
+        return list(chain.from_iterable(taken)), sum(map(Counter, wrong), Counter()), sum(busy), sum(again)
 
 
 def apart(action: Callable[[], float | None]) -> float:
@@ -274,7 +295,7 @@ def measure(kind: str, uri: str, nodes: int, trials: int, *, store: Store, sourc
     ready = Nodes(nodes, trials, source=source, home=home, uri=uri)
     with Watch(store) as watch:
         began = time.perf_counter()
-        taken, wrong, busy = ready.go()
+        taken, wrong, busy, again = ready.go()
         seconds = time.perf_counter() - began
     sent = max(1, len(taken))
     each = [f"{1000 * one / sent:.0f}" for one in (busy, *watch.seconds)]
@@ -282,7 +303,7 @@ def measure(kind: str, uri: str, nodes: int, trials: int, *, store: Store, sourc
     print(
         f"| {kind} | {nodes} | {len(taken)} | {len(taken) / seconds:.2f} | {len(taken) * figures / seconds:.0f} "
         f"| {statistics.median(ordered):.2f}, {ordered[int(0.95 * (len(ordered) - 1))]:.2f} | {' | '.join(each)} "
-        f"| {watch.most} | {wrong.total()} |",
+        f"| {watch.most} | {again} | {wrong.total()} |",
         flush=True,
     )
     for said, count in wrong.most_common(3):

@@ -54,8 +54,10 @@ def search(trials: int, *, workers: int, epochs: int) -> Taken:
         words = ["run", file.name, "--workers", str(workers), "--set", f"training.epochs={epochs}", "--json"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         began = perf_counter()
-        done = subprocess.run([*COMMAND, *words], cwd=folder, env=environment, capture_output=True, check=True)
+        done = subprocess.run([*COMMAND, *words], cwd=folder, env=environment, capture_output=True, text=True)
         seconds = perf_counter() - began
+    if done.returncode:
+        sys.exit(done.stderr)
     found = json.loads(done.stdout)
     assert found["counts"]["finished"] == trials, found["counts"]
     return Taken(seconds, tuple(each["seconds"] for each in found["trials"]))
@@ -99,9 +101,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["cost", "workers"])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--trials", type=int)
+    parser.add_argument("--trials", type=int, help="at least 5: 100 for the cost, 40 for the workers")
     parser.add_argument("--epochs", type=int, help="of a trial: 10 for the cost, 120 for the workers")
     given = parser.parse_args()
+    if given.trials is not None and given.trials < 5:
+        parser.error("--trials: at least 5")
     if given.what == "cost":
         cost(given.rounds, given.trials or 100, given.epochs or 10)
     else:

@@ -159,19 +159,20 @@ class Recording:
         from runners.training.findings import Confusion, Distances
 
         folder = self.spool.staging / PICTURES
-        folder.mkdir(exist_ok=True)
-        drawn = []
-        if trainer is not None:
-            drawn.append(pictures.curves(trainer.progress.history, trainer.judge.figure, folder / "curves.png"))
-        match evaluation.findings:
-            case Confusion(matrix=matrix, names=names):
-                drawn.append(pictures.confusion_matrix(matrix, names, folder / "confusion_matrix.png"))
-            case Distances(votes=votes, truth=truth, names=names):
-                drawn.append(pictures.answers(votes, truth, names, folder / "answers.png"))
-        first = self.loaded.plan.layers[0]
-        if first.kind == "convolution" and self.loaded.plan.data.rank < 3:
-            weight = load(weights)[f"{first.name}.weight"]
-            drawn.append(pictures.first_layer_features(weight, folder / "first_layer_features.png"))
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+            drawn = []
+            if trainer is not None:
+                drawn.append(pictures.curves(trainer.progress.history, trainer.judge.figure, folder / "curves.png"))
+            match evaluation.findings:
+                case Confusion(matrix=matrix, names=names):
+                    drawn.append(pictures.confusion_matrix(matrix, names, folder / "confusion_matrix.png"))
+                case Distances(votes=votes, truth=truth, names=names):
+                    drawn.append(pictures.answers(votes, truth, names, folder / "answers.png"))
+            first = self.loaded.plan.layers[0]
+            if first.kind == "convolution" and self.loaded.plan.data.rank < 3:
+                weight = load(weights)[f"{first.name}.weight"]
+                drawn.append(pictures.first_layer_features(weight, folder / "first_layer_features.png"))
         for path in drawn:
             self.spool.artifact(path, PICTURES)
 

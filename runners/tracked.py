@@ -177,8 +177,9 @@ class _Run:
             self.spool.end("FAILED", reason=f"out of memory: {error}")
             self.drainer.wait()
             raise out_of_memory(error) from None
-        except WritingError:
-            raise  # its end cannot be written either: the delivery ends the run, which can be gone on with
+        except WritingError as error:
+            # its end cannot be written either: the delivery ends the run, which can be gone on with
+            raise self._unwritable(error, experiment) from None
         except LostProcessError as error:
             raise self._lost(error, experiment, recording) from None
         except UserError as error:
@@ -236,6 +237,13 @@ class _Run:
         run_id = self.drainer.wait().run_id
         message = f"{error} Everything up to then is saved."
         return UserError(message, hint=f"Go on with: {self._resuming(experiment, run_id)}", exit_code=RUN_FAILED)
+
+    def _unwritable(self, error: WritingError, experiment: Experiment) -> UserError:
+        run_id = self.drainer.run_id()
+        if run_id is None or not self.spool.checkpoint.is_file():
+            return error
+        hint = f"Make room there, and go on with: {self._resuming(experiment, run_id)}"
+        return UserError(error.message, hint=hint, exit_code=error.exit_code)
 
     def _resuming(self, experiment: Experiment, run_id: str) -> str:
         """The command that goes on with the run."""

@@ -16,7 +16,7 @@ from runners import files
 from runners.atomic import WritingError, writing
 from runners.experiment import Experiment, Observer
 from runners.family.datasets import Datasets
-from runners.family.task import Outcome, Task
+from runners.family.task import TRAINING_LOG, Outcome, Task
 from runners.recording import DATA, ENGINE, Recording, figures_of_training
 from runners.tracking.spool import Spool
 from runners.training.checkpoint import Checkpoint, read_checkpoint
@@ -175,7 +175,7 @@ def held(folder: Path) -> Iterator[None]:
 def _log(folder: Path) -> Iterator[None]:
     """What is written on standard error goes to the training's own log."""
     with writing(folder):
-        log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        log = os.open(folder / TRAINING_LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     before = os.dup(2)
     os.dup2(log, 2)
     os.close(log)

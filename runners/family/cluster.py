@@ -31,7 +31,7 @@ JOINING_SECONDS, STARTING_SECONDS = 90.0, 180.0
 """The longest that is waited for a cluster that runs already, and for one that is started here."""
 ENDING_SECONDS = 60.0
 """The longest that is waited for the end of it."""
-LOG_FILE = "cluster.log"
+CLUSTER_LOG = "cluster.log"
 SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """What Ray is told through the environment where the user says nothing else: to report nothing home, and to leave devices be."""
 
@@ -107,7 +107,7 @@ class Cluster:
         variables = {"TMPDIR": self._scratch} if self._scratch else {}
         arguments = [str(theirs.fileno()), str(self.folder), json.dumps(asdict(self.nodes)), self._scratch]
         with writing(self.folder):
-            log = (self.folder / LOG_FILE).open("ab")
+            log = (self.folder / CLUSTER_LOG).open("ab")
         with theirs, log:
             self._process = subprocess.Popen(
                 # -P keeps modules of the folder in which the user works out of a process that must import others
@@ -142,7 +142,7 @@ class Cluster:
                 ours.close()
                 raise UserError(
                     f"The Ray cluster {self.nodes} was lost; everything that came from it is saved.",
-                    hint=f"Go on with the same command. {self.folder / LOG_FILE} says more.",
+                    hint=f"Go on with the same command. {self.folder / CLUSTER_LOG} says more.",
                     exit_code=RUN_FAILED,
                 ) from None
         return ClusterWorker(ours)
@@ -165,7 +165,7 @@ class Cluster:
         return int(said["ready"])
 
     def _last_words(self) -> str:
-        text = (self.folder / LOG_FILE).read_text(encoding="utf-8", errors="replace").strip()
+        text = (self.folder / CLUSTER_LOG).read_text(encoding="utf-8", errors="replace").strip()
         return text.rpartition("\n")[2] or "Ray ended without a word."
 
     def _end(self) -> None:

@@ -29,7 +29,7 @@ from runners import environment
 from runners.atomic import WritingError, writing
 from runners.family import node
 from runners.family.child import held
-from runners.family.local import LOG_FILE, line_of
+from runners.family.local import WORKERS_LOG, line_of
 from runners.family.parcel import Packing, unpack
 from runners.family.request import Nodes
 from runners.family.task import CHILDREN
@@ -192,7 +192,9 @@ class Relay:
 
     def _keep(self, log: bytes) -> None:
         """The words of a worker that has gone, where those of a worker of this machine are."""
-        path = self.children.parent / LOG_FILE
+        if not log:
+            return
+        path = self.children.parent / WORKERS_LOG
         with writing(path), path.open("ab") as file:
             file.write(log)
 

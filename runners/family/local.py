@@ -17,7 +17,7 @@ from runners import environment
 from runners.atomic import writing
 from runners.family.task import CHILDREN
 
-LOG_FILE = "workers.log"
+WORKERS_LOG = "workers.log"
 """What workers of a family write on standard error outside of trainings."""
 TO_MEND = "Mend that, and go on with the same command."
 Line = Mapping[str, Any]
@@ -73,7 +73,7 @@ class LocalWorker:
     def start(cls, folder: Path, variables: Mapping[str, str] | None = None) -> LocalWorker:
         """Starts one, in this process's environment or with the `variables` given. Raises UserError where the system refuses."""
         with writing(folder):
-            errors = (folder / LOG_FILE).open("ab")
+            errors = (folder / WORKERS_LOG).open("ab")
         with errors:
             try:
                 process = subprocess.Popen(

@@ -15,7 +15,7 @@ from typing import Any
 from convspec.loading import load_text
 from runners import environment
 from runners.atomic import WritingError, writing
-from runners.family.local import LOG_FILE, LocalWorker
+from runners.family.local import WORKERS_LOG, LocalWorker
 from runners.family.parcel import Packing, Parcel, unpack
 from runners.family.task import CHILDREN, Task
 from runners.files import PATHS
@@ -68,9 +68,11 @@ class Node:
         if missing:
             why = f"{missing} is not there on node {platform.node()}; a cluster needs data files at the same path on every node"
             return {"failed": why}
-        if self.task is not None:
-            shutil.rmtree(self._folder(self.task))
         try:
+            if self.task is not None:
+                before = self._folder(self.task)
+                with writing(before):
+                    shutil.rmtree(before)
             folder = self._folder(task)
             unpack(parcel, folder)
         except WritingError as error:
@@ -99,7 +101,7 @@ class Node:
         self.hang_up()
         how = self.worker.wait(TO_END_SECONDS)
         parcel = self.packing.pack() if self.task is not None else {}
-        log = (self.scratch / LOG_FILE).read_bytes()
+        log = (self.scratch / WORKERS_LOG).read_bytes()
         shutil.rmtree(self.scratch)
         return Heard(parcel=parcel, gone=f"{how} on node {platform.node()}", log=log)
 

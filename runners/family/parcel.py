@@ -7,14 +7,14 @@ from pathlib import Path, PurePosixPath
 
 from convspec.errors import RUN_FAILED, UserError
 from runners.atomic import write_whole, writing
-from runners.family.task import RESULT_FILE
+from runners.family.task import RESULT_FILE, TRAINING_LOG
 from runners.files import WEIGHTS_FILE
 from runners.tracking import events
 
-LOG_FILE, CHECKPOINT_FILE = "log", "checkpoint.safetensors"
+CHECKPOINT_FILE = "checkpoint.safetensors"
 FOLDERS = ("artifacts", "model")
 """Folders of a training's folder that travel with all that is in them."""
-ORDER = (WEIGHTS_FILE, LOG_FILE, events.FILE, CHECKPOINT_FILE, RESULT_FILE)
+ORDER = (WEIGHTS_FILE, TRAINING_LOG, events.FILE, CHECKPOINT_FILE, RESULT_FILE)
 """Files that travel, in the order in which they are written: events behind the files that they speak of, the checkpoint behind
 the events of its epoch, and the outcome behind everything."""
 

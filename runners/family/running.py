@@ -49,7 +49,7 @@ class Found:
         return cls(recorded.run_id, recorded.experiment_id, report, text, finished.folder, 0.0, known=True, note=note)
 
 
-def identity(kind: str, several: Several | Searching, settings: Sequence[str], parts: Iterable[object]) -> Identity:
+def identity(kind: str, several: Several | Searching, settings: Sequence[str], parts: Sequence[object]) -> Identity:
     """What a family is recognised by, where `parts` are all that decides about its outcome."""
     place, digest = str(find(several.file).resolve()), files.digest(repr(parts).encode())
     return Identity(kind, several.experiment, place, several.text, tuple(settings), digest)

@@ -11,6 +11,8 @@ from typing import Any, Literal, Self
 from runners.atomic import write_whole, writing
 
 RESULT_FILE = "result.json"
+TRAINING_LOG = "log"
+"""What a training writes on standard error."""
 CHILDREN = "children"
 """The folder of a family in which each training has a folder of its own."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import selectors
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -13,11 +14,12 @@ from typing import Self
 
 from convspec.errors import RUN_FAILED, UserError
 from runners.atomic import WritingError, writing
-from runners.family.local import LOG_FILE, TO_MEND, Line, LocalWorker, Start, Worker
-from runners.family.task import CHILDREN, Outcome, Task
+from runners.family.local import TO_MEND, WORKERS_LOG, Line, LocalWorker, Start, Worker
+from runners.family.task import CHILDREN, TRAINING_LOG, Outcome, Task
 
 MOST_LOSSES = 3
-"""A task at which so many workers were lost has failed; all ends where so many in a row are lost before they are ready."""
+"""A task at which so many workers were lost has failed; where so many in a row are lost before they have a task, no more are
+started."""
 LINES_SHOWN = 3
 """Lines of the last words of workers that are shown."""
 TO_END_SECONDS = 30.0
@@ -29,10 +31,11 @@ OnEpoch = Callable[[str, int, Mapping[str, float]], bool]
 
 @dataclass
 class Hand:
-    """A worker, whether it has said that it is ready, and the task that it has in hand."""
+    """A worker, whether it has said that it is ready and has had a task, and the one that it has in hand."""
 
     worker: Worker
     is_ready: bool = False
+    has_worked: bool = False
     task: Task | None = None
 
     @property
@@ -54,7 +57,7 @@ class Workforce:
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.folder, self.children, self.count = folder, folder / CHILDREN, workers
-        self.log = folder / LOG_FILE
+        self.log = folder / WORKERS_LOG
         self._logged = self.log.stat().st_size if self.log.is_file() else 0  # by workers of an earlier process
         self.start, self.on_epoch, self.stop = start, on_epoch, stop
         self._hands: list[Hand] = []
@@ -125,9 +128,10 @@ class Workforce:
                     return
                 self._start()
                 continue
-            free.task = self._waiting.popleft()
-            if not free.worker.say(free.task.plain()):
+            if not free.worker.say(self._waiting[0].plain()):
                 self._lose(free)
+                continue
+            free.task, free.has_worked, self._starts_lost = self._waiting.popleft(), True, 0
 
     def _start(self) -> None:
         hand = Hand(self.start(self.folder))
@@ -144,15 +148,15 @@ class Workforce:
 
     def _take(self, answer: Line, hand: Hand) -> None:
         if "ready" in answer:
-            hand.is_ready, self._starts_lost = True, 0
+            hand.is_ready = True
             return
+        if "unwritable" in answer:
+            raise WritingError(answer["unwritable"])
         task = hand.task
         assert task is not None
         if "epoch" in answer:
             hand.worker.say({"go_on": self.on_epoch(task.key, answer["epoch"], answer["metrics"])})
             return
-        if "unwritable" in answer:
-            raise WritingError(answer["unwritable"])
         hand.task = None
         if "outcome" in answer:
             self._done.append(Outcome.of(answer["outcome"]))
@@ -165,9 +169,9 @@ class Workforce:
         self._hands.remove(hand)
         hand.worker.hang_up()
         how, task = hand.worker.wait(TO_END_SECONDS), hand.task
-        self._starts_lost += not hand.is_ready
+        self._starts_lost += not hand.has_worked
         if self._starts_lost == MOST_LOSSES:
-            raise self._cannot_start(how)
+            self._start_no_more(how)
         if task is None:
             return
         known = Outcome.read(self.children / task.key)
@@ -179,9 +183,21 @@ class Workforce:
         else:
             self._done.append(self._given_up(task, f"Its process {how} {MOST_LOSSES} times"))
 
+    def _start_no_more(self, how: str) -> None:
+        """Goes on with the workers that there are. Raises UserError where there are none."""
+        self.count, self._starts_lost = sum(hand.is_ready for hand in self._hands), 0
+        if self.count == 0:
+            raise self._cannot_start(how)
+        workers = f"{self.count} worker{'s' * (self.count > 1)}"
+        sys.stderr.write(f"No more workers can be started, the last one {how}; going on with {workers}.\n")
+        sys.stderr.flush()
+
     def _cannot_start(self, how: str) -> UserError:
         what = f"No worker can be started: {MOST_LOSSES} in a row were lost before they could train, and the last one {how}."
         said = _words(self.log, since=self._logged).splitlines()[-LINES_SHOWN:]
+        if not said and "SIGKILL" in how:
+            hint = f"Where nobody killed it, memory has run out: take fewer --workers, or a smaller network. {TO_MEND}"
+            return UserError(what, hint=hint, exit_code=RUN_FAILED)
         if not said:
             return UserError(what, hint=TO_MEND, exit_code=RUN_FAILED)
         lines = [f"{what} {self.log} ends with:", *(f"    {line}" for line in said), TO_MEND]
@@ -194,7 +210,7 @@ class Workforce:
         folder = self.children / task.key
         with writing(folder):
             folder.mkdir(exist_ok=True)
-        log = folder / "log"
+        log = folder / TRAINING_LOG
         said = _words(log)
         last = said.rpartition("\n")[2]
         reason = f"{why}{': ' + last if last else '.'}"

@@ -52,8 +52,9 @@ class Epoch:
                 part: {name.removesuffix(f"/{part}"): plain[name] for name in plain if name.endswith(f"/{part}")}
                 for part in ("training", "validation")
             }
-            rate = plain.get("schedule/learning_rate")
-            return cls(int(plain["number"]), **parts, seconds=plain["time/epoch_seconds"], learning_rate=rate)
+            rate = plain.get("schedule/learning_rate", math.nan)
+            seconds, rate = plain["time/epoch_seconds"], None if math.isnan(rate) else rate
+            return cls(int(plain["number"]), **parts, seconds=seconds, learning_rate=rate)
         parts = {
             part: {
                 name: plain[f"{name}_{part}"] for name in ("cost", "accuracy") if plain[f"{name}_{part}"] is not None
@@ -75,29 +76,33 @@ class Progress:
     best_epoch: int = 0
     best_cost: float = math.inf
     history: list[Epoch] = field(default_factory=list)
-    columns: dict[str, array[float]] = field(default_factory=dict, repr=False, compare=False)
+    columns: dict[str, array[float]] = field(init=False, repr=False, compare=False)
     """The history by figure. After every epoch it goes into a checkpoint: copying a column costs nothing, but epochs one by one
     would soon take longer than they were trained."""
 
+    def __post_init__(self) -> None:
+        self.columns, epochs, self.history = {}, self.history, []
+        for epoch in epochs:
+            self.add(epoch)
+
     def add(self, epoch: Epoch) -> None:
-        """An epoch is over; all epochs of a training have the same figures."""
-        self.history.append(epoch)
+        """An epoch is over. All epochs of a training have the same figures, but for rates that older checkpoints lack."""
         for name, figure in epoch.plain().items():
-            self.columns.setdefault(name, array("d")).append(figure)
+            self.columns.setdefault(name, array("d", [math.nan] * len(self.history))).append(figure)
+        self.history.append(epoch)
 
     def plain(self) -> dict[str, Any]:
-        """As a checkpoint keeps it, but for the columns."""
+        """As a checkpoint keeps it, with the names of the columns, in their order, in place of themselves."""
         names = ("epoch", "batch", "cost_sum", "tally", "best_epoch")
         best = None if math.isinf(self.best_cost) else self.best_cost
-        return {**{name: getattr(self, name) for name in names}, "best_cost": best}
+        return {**{name: getattr(self, name) for name in names}, "best_cost": best, "columns": list(self.columns)}
 
     @classmethod
     def of(cls, plain: Mapping[str, Any], columns: Mapping[str, Sequence[float]]) -> Self:
         """Out of a checkpoint, of which older ones call the tally `correct`, and have a `history` in place of columns."""
         names = ("epoch", "batch", "cost_sum", "tally", "best_epoch", "best_cost")
         figures = {"tally" if name == "correct" else name: figure for name, figure in plain.items()}
-        found = cls(**{name: figures[name] for name in names if figures[name] is not None})
-        rows = (dict(zip(columns, map(float, row), strict=True)) for row in zip(*columns.values(), strict=True))
-        for epoch in figures.get("history", rows):
-            found.add(Epoch.of(epoch))
-        return found
+        order = figures.get("columns", [])
+        rows = (dict(zip(order, row, strict=True)) for row in zip(*(columns[name] for name in order), strict=True))
+        history = [Epoch.of(epoch) for epoch in figures.get("history", rows)]
+        return cls(**{name: figures[name] for name in names if figures[name] is not None}, history=history)

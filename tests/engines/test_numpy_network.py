@@ -237,7 +237,7 @@ def test_an_error_in_a_thread_reaches_the_caller(network: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("features", "side", "limit"), [(16, 8, 128), (16, 16, 128), (16, 28, 32), (32, 32, 32), (64, 32, 16)]
+    ("features", "side", "limit"), [(16, 8, 128), (16, 16, 64), (17, 16, 32), (16, 28, 32), (32, 32, 32), (64, 32, 16)]
 )
 def test_wide_layers_are_computed_for_fewer_examples_at_a_time(features: int, side: int, limit: int) -> None:
     layers: list[Layer] = [Convolution(features=features, size=3, padding="same"), full()]

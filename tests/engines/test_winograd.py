@@ -13,11 +13,13 @@ from scipy.signal import correlate
 from convspec.base import Shape
 from convspec.costs import CrossEntropy
 from convspec.data import Description
-from convspec.layers import Convolution, Flatten, FullyConnected, Layer, Pooling, Relu
+from convspec.layers import Convolution, Flatten, FullyConnected, Layer, Pooling, Relu, Residual
 from convspec.plan import plan
 from runners.engines.initial import initial_weights
+from runners.engines.numpy import convolution
 from runners.engines.numpy.convolution import ConvolutionOperation
 from runners.engines.numpy.layer import Operation, Site, operation
+from runners.engines.numpy.memory import Scratch
 from runners.engines.numpy.network import Network
 from runners.engines.numpy.tiles import row_blocks
 from runners.engines.numpy.toom_cook import toom_cook
@@ -49,18 +51,28 @@ over = pytest.mark.parametrize(("layer", "shape"), [case[1:] for case in CASES],
 SMALL = [case for case in CASES if case[2][0] < 4]
 
 
-def both(layer: Convolution, shape: Shape, n: int, dtype: DTypeLike = float) -> tuple[Operation, Operation]:
+def both(
+    layer: Convolution, shape: Shape, n: int, dtype: DTypeLike = float, scratch: Scratch | None = None
+) -> tuple[Operation, Operation]:
     """The operation by Toom and Cook and that by definition, with the same parameters."""
     generator = np.random.default_rng(1)
     count = layer.features * (shape[0] * int(np.prod(layer.parameters(shape)[0].shape[2:])) + layer.bias)
     values = generator.standard_normal(count).astype(dtype)
-    site = Site("here", shape, layer.output_shape(shape), n, values)
+    site = Site("here", shape, layer.output_shape(shape), n, values, scratch=scratch or Scratch())
     return WinogradConvolution(layer, site), ConvolutionOperation(layer, site)
 
 
-def results(one: Operation, x: Array, dy: Array, size: int) -> list[Array]:
+def soil(scratch: Scratch) -> None:
+    """Leaves no number in memory of which none may be read before it is written."""
+    for memory in scratch._memory.values():
+        memory.fill(0xFF)  # in floats, not a number
+
+
+def results(one: Operation, x: Array, dy: Array, size: int, scratch: Scratch | None = None) -> list[Array]:
     """The output, the gradient of the input and that of the parameters."""
+    soil(scratch or Scratch())
     y, back = one.forward(x, None)
+    soil(scratch or Scratch())
     gradient = np.full(size, np.nan, x.dtype)
     dx = back(dy, gradient)
     assert dx is not None
@@ -107,11 +119,12 @@ def test_output_and_gradients_are_those_by_definition(
 ) -> None:
     generator = np.random.default_rng(2)
     x, dy = generator.standard_normal((*shape, 4)), generator.standard_normal((*layer.output_shape(shape), 4))
-    (ours, _), (_, theirs) = both(layer, shape, 4, dtype), both(layer, shape, 4)
+    scratch = Scratch()
+    (ours, _), (_, theirs) = both(layer, shape, 4, dtype, scratch), both(layer, shape, 4)
     size = sum(int(np.prod(one.shape)) for one in layer.parameters(shape))
     x, dy = x.astype(dtype), dy.astype(dtype)
     for _ in range(2):  # a second time with the arrays of the first
-        found = results(ours, x, dy, size)
+        found = results(ours, x, dy, size, scratch)
     expected = results(theirs, x.astype(float), dy.astype(float), size)
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == dtype
@@ -186,6 +199,34 @@ def test_a_network_with_it_has_the_same_gradient_for_any_number_of_threads() -> 
     np.testing.assert_array_equal(one.votes, two.votes)
     exact = network(1, np.float64).gradient(pictures.astype(float), truth, cost)
     assert np.linalg.norm(one.gradient - exact.gradient) < 1e-5 * np.linalg.norm(exact.gradient)
+
+
+def test_convolutions_of_several_forms_share_scratch_in_one_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers: list[Layer] = [
+        Convolution(features=16, size=3, padding="same"),
+        Relu(),
+        Residual(layers=(Convolution(features=16, size=3, padding="same"), Relu())),
+        Convolution(features=24, size=5, padding="valid"),
+        Relu(),
+        Convolution(features=8, size=3, padding=(2, 0)),
+        *(Flatten(), FullyConnected(neurons=3)),
+    ]
+    made = plan(layers, Description((12, 17, 21), ("a", "b", "c")))
+    generator = np.random.default_rng(4)
+    batches = [(generator.standard_normal((n, 12, 17, 21)), generator.integers(3, size=n)) for n in (12, 12, 5)]
+    cost, chosen = cost_function(CrossEntropy()), []
+    found = []
+    for by_definition in (False, True):
+        if by_definition:
+            monkeypatch.setattr(convolution, "applies", lambda *_: False)
+        else:
+            monkeypatch.setattr(convolution, "applies", lambda *where: chosen.append(applies(*where)) or chosen[-1])
+        net = Network(made, initial_weights(made, 7), dtype=np.float64)
+        found.append([(net.gradient(*batch, cost).gradient, net.votes(batch[0])) for batch in batches])
+    assert chosen[:4] == [True] * 4
+    for ours, theirs in zip(*found, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert np.abs(one - other).max() < 1e-12 * np.abs(other).max()
 
 
 @pytest.mark.parametrize(("rows", "row_bytes"), [(1, 10), (14, 172_000), (32, 5), (7, 10_000_000), (14, 300_000)])

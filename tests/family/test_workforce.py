@@ -16,6 +16,7 @@ import pytest
 
 from convspec.loading import load_text
 from runners import files
+from runners.atomic import WritingError
 from runners.family.local import Line
 from runners.family.task import Outcome, Task
 from runners.family.workforce import MOST_LOSSES, Workforce
@@ -100,12 +101,13 @@ def test_a_task_that_no_worker_survives_has_failed(tmp_path: Path) -> None:
 class Ending:
     """A worker that is there until it is told to end, and that answers its first task with an outcome if it is given a key."""
 
-    def __init__(self, key: str = "") -> None:
+    def __init__(self, key: str = "", *, ready: bool = True) -> None:
         self.ends = os.pipe()
         self.said: list[Line] = []
         self.is_here = True
         self.key = key
-        self.answer({"ready": True})
+        if ready:
+            self.answer({"ready": True})
 
     def fileno(self) -> int:
         return self.ends[0]
@@ -152,6 +154,55 @@ def test_a_free_worker_that_is_lost_together_with_a_busy_one_is_heard_no_more(
         assert workforce.wait() == Outcome("long", "FINISHED")
     assert [line["key"] for line in third.said] == ["long"]
     third.end()
+
+
+def test_free_workers_that_are_gone_cost_a_training_no_try(tmp_path: Path) -> None:
+    """Of three that die at once, one has it in hand."""
+    busy, *free, last = started = [Ending(), Ending("one"), Ending("two"), Ending("long")]
+    left = iter(started)
+    with Workforce(tmp_path, workers=3, start=lambda _: next(left)) as workforce:
+        for key in ("long", "one", "two"):
+            workforce.submit(task(key))
+        assert {outcome.key for outcome in (workforce.wait(), workforce.wait()) if outcome} == {"one", "two"}
+        for each in (busy, *free):
+            each.end()
+        assert workforce.wait() == Outcome("long", "FINISHED")
+    assert [line["key"] for line in last.said] == ["long"]
+    last.end()
+
+
+def test_where_no_more_workers_can_be_started_those_that_are_there_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, *stillborn = started = [Ending(), *(Ending(ready=False) for _ in range(MOST_LOSSES))]
+    for each in stillborn:
+        each.end()
+    left = iter(started)
+
+    def stop() -> bool:
+        if workforce.count == 1 and not first.key:
+            first.key = "two"
+            first.answer({"outcome": asdict(Outcome("one", "FINISHED"))})
+        return False
+
+    with Workforce(tmp_path, workers=2, start=lambda _: next(left), stop=stop) as workforce:
+        for key in ("one", "two"):
+            workforce.submit(task(key))
+        assert [workforce.wait(), workforce.wait()] == [Outcome("one", "FINISHED"), Outcome("two", "FINISHED")]
+    assert capsys.readouterr().err == "No more workers can be started, the last one ended; going on with 1 worker.\n"
+    first.end()
+
+
+def test_a_worker_without_a_task_that_cannot_write_ends_all(tmp_path: Path) -> None:
+    only = Ending(ready=False)
+    only.answer({"unwritable": "The disk is full."})
+    with (
+        pytest.raises(WritingError, match="The disk is full"),
+        Workforce(tmp_path, workers=1, start=lambda _: only) as workforce,
+    ):
+        workforce.submit(task("long"))
+        workforce.wait()
+    only.end()
 
 
 def test_a_training_that_asks_is_stopped_by_the_answer(tmp_path: Path) -> None:

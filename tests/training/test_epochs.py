@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from array import array
 from dataclasses import replace
 from math import inf
 
@@ -33,6 +32,17 @@ def test_older_checkpoints_are_read() -> None:
     assert Progress.of(found.plain(), found.columns) == found
 
 
+def test_a_training_whose_older_epochs_have_no_learning_rate_goes_on_and_comes_back() -> None:
+    older = [
+        {key: figure for key, figure in epoch.items() if key != "learning_rate"} for epoch in json.loads(OLD)["history"]
+    ]
+    found = Progress.of({**json.loads(OLD), "history": older}, {})
+    found.add(replace(SECOND, validation={}))
+    again = Progress.of(json.loads(json.dumps(found.plain())), found.columns)
+    assert [epoch.learning_rate for epoch in again.history] == [None, None, 0.02]
+    assert again == found
+
+
 @pytest.mark.parametrize(
     "epochs",
     [
@@ -48,9 +58,10 @@ def test_progress_goes_through_a_checkpoint_and_comes_back(epochs: list[Epoch]) 
     progress = Progress(2, 3, 4.5, 17.25, 1, 0.25)
     for epoch in epochs:
         progress.add(epoch)
-    columns = {name: array("d", column) for name, column in progress.columns.items()}
+    columns = {name: progress.columns[name].tolist() for name in sorted(progress.columns)}  # as safetensors sorts them
     found = Progress.of(json.loads(json.dumps(progress.plain())), columns)
     assert found == progress
+    assert [list(epoch.metrics()) for epoch in found.history] == [list(epoch.metrics()) for epoch in epochs]
     assert [type(epoch.number) for epoch in found.history] == [int] * len(epochs)
 
 

@@ -2,8 +2,8 @@
 
 Inside the engine the examples of a batch stand last: pictures are (channels, *extents, n), flat lists are (values, n). So
 the parameters of a layer are one matrix that multiplies the columns of another, neighbouring numbers are processed together, and
-a picture is flattened by looking at it differently. An operation owns its arrays and fills them anew each time; nothing is kept
-from one batch to the next.
+a picture is flattened by looking at it differently. An operation owns the arrays that it returns or keeps for the way back, and
+fills them anew each time; whatever else it needs is scratch, of which nothing is read before the same call has written it.
 """
 
 from __future__ import annotations
