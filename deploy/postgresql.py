@@ -17,6 +17,8 @@ from convspec.errors import RUN_FAILED, UserError
 NAME = "convspec"
 """The user, and the database, that belong to the store."""
 ACCOUNT = "postgres"
+MOST_CONNECTIONS = 200
+"""More than MLflow's server takes (see `server.py`), for whoever comes past it."""
 _INSTALL = "Install it (Debian: apt-get install postgresql), or put its programs on PATH."
 
 
@@ -62,7 +64,7 @@ class PostgreSQL:
 
     def start(self, port: int, password: str) -> None:
         """Start the server, and wait until it answers."""
-        options = f"-h 127.0.0.1 -p {port} -c unix_socket_directories=''"
+        options = f"-h 127.0.0.1 -p {port} -c unix_socket_directories='' -c max_connections={MOST_CONNECTIONS}"
         done = self._run("pg_ctl", "start", "-w", "-D", str(self.data), "-l", str(self.log), "-o", options)
         if done.returncode:
             raise UserError(

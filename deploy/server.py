@@ -19,6 +19,9 @@ from convspec.errors import RUN_FAILED, UserError
 from runners.tracking.owner import Owner
 from runners.tracking.ui import ui_command
 
+KEPT_CONNECTIONS, MORE_CONNECTIONS = 40, 80
+"""To the database: the worker has 40 threads, and a request takes up to three at once. With fewer in all (MLflow's own setting is
+15), requests that hold one wait for another until they time out, as soon as many clients write at the same moment."""
 START_SECONDS = 120.0
 STOP_SECONDS = 15.0
 
@@ -75,6 +78,10 @@ class Server:
 
     def _launch(self, database: str) -> subprocess.Popen[bytes]:
         command, environment = ui_command(database, "127.0.0.1", self.port)
+        environment |= {
+            "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": str(KEPT_CONNECTIONS),
+            "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": str(MORE_CONNECTIONS),
+        }
         artifacts = self.folder / "artifacts"
         artifacts.mkdir(exist_ok=True)
         try:

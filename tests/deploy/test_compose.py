@@ -54,3 +54,14 @@ def test_the_server_is_one_worker_without_jobs_that_serves_artifacts(services: d
     assert {"--workers=1", "--serve-artifacts", "--artifacts-destination=/artifacts"} <= set(server["command"])
     assert server["environment"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     assert server["depends_on"]["database"]["condition"] == "service_healthy"
+
+
+def test_the_database_takes_more_connections_than_the_server_wants(services: dict[str, Any]) -> None:
+    (most,) = (int(word.partition("=")[2]) for word in services["database"]["command"] if "max_connections=" in word)
+    settings = services["server"]["environment"]
+    wanted = [int(settings[f"MLFLOW_SQLALCHEMYSTORE_{name}"]) for name in ("POOL_SIZE", "MAX_OVERFLOW")]
+    assert sum(wanted) >= 40 * 3  # threads of one worker, and what a request takes at most
+    assert most > sum(wanted)
+    script = (ROOT / "deploy" / "server.py").read_text() + (ROOT / "deploy" / "postgresql.py").read_text()
+    assert f"KEPT_CONNECTIONS, MORE_CONNECTIONS = {wanted[0]}, {wanted[1]}\n" in script
+    assert f"MOST_CONNECTIONS = {most}\n" in script

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -22,6 +27,30 @@ sys.exit(store.main())
 """
 
 
+def answers_to_many_at_once(address: str) -> set[int]:
+    """What a server answers to more clients than it has threads, all of which write at the same moment. A request takes two
+    connections to the database at once; where there are too few, requests wait for each other until they time out."""
+    clients, seconds = 60, 25  # below those after which a request gives a connection up
+
+    def post(path: str, content: dict[str, Any]) -> Any:
+        headers = {"Content-Type": "application/json"}
+        asked = Request(f"{address}/api/2.0/mlflow/{path}", json.dumps(content).encode(), headers)
+        with urlopen(asked, timeout=seconds) as answer:
+            return answer.status, json.loads(answer.read())
+
+    _, experiment = post("experiments/create", {"name": "crowd"})
+    runs = [post("runs/create", experiment)[1]["run"]["info"]["run_id"] for _ in range(clients)]
+    metrics = [{"key": f"figure/{number}", "value": 1.0, "timestamp": 1, "step": 0} for number in range(20)]
+    everybody = Barrier(clients)
+
+    def write(run_id: str) -> list[int]:
+        everybody.wait(timeout=seconds)
+        return [post("runs/log-batch", {"run_id": run_id, "metrics": metrics})[0] for _ in range(4)]
+
+    with ThreadPoolExecutor(clients) as pool:
+        return {status for answers in pool.map(write, runs) for status in answers}
+
+
 @pytest.mark.postgresql
 def test_a_store_is_started_used_found_running_and_stopped(store_script: StoreScript, convspec: CommandLine) -> None:
     started = store_script("start").json
@@ -33,6 +62,8 @@ def test_a_store_is_started_used_found_running_and_stopped(store_script: StoreSc
     listed = convspec("list", "--tracking-uri", address, "--json").json["runs"]
     assert [(each["run_id"], each["status"]) for each in listed] == [(run["run_id"], "FINISHED")]
     assert list((store_script.folder / "artifacts").rglob(f"{run['run_id']}/artifacts/pipeline.yaml"))
+
+    assert answers_to_many_at_once(address) == {200}
 
     other = store_script("start", "--port", free_port())
     assert (other.code, other.json["error"]) == (
