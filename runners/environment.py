@@ -22,6 +22,8 @@ def describe(engine: str = "numpy") -> dict[str, str]:
     if engine != "numpy":
         found[engine] = _version(engine)
     found["processor"] = processor()
+    # who multiplies matrices may be told to do so as on another processor, which rounds differently
+    found["OpenBLAS as on"] = os.environ.get("OPENBLAS_CORETYPE", "this processor")
     return found
 
 

@@ -106,7 +106,7 @@ def check_versions(asked: Nodes) -> None:
         if there["convspec"] != here["convspec"]:
             versions = f"convspec {there['convspec']}, and this machine {here['convspec']}"
             raise UserError(f"Node {name} of the Ray cluster has {versions}.", hint="Install the same version on both.")
-        for difference in environment.differences(here, {key: there[key] for key in here}):
+        for difference in environment.differences(here, {key: there[key] for key in here if key in there}):
             _log.warning("node %s: %s; the bits of weights may differ (then: here, now: there)", name, difference)
 
 

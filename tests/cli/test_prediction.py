@@ -87,6 +87,13 @@ def test_a_run_reproduces_to_the_bit(trained: tuple[CommandLine, str]) -> None:
     assert done.json["weights_sha256"] == done.json["recorded_sha256"]
 
 
+def test_a_run_that_is_repeated_with_other_matrix_products_says_so(trained: tuple[CommandLine, str]) -> None:
+    convspec, run_id = trained
+    other = CommandLine(convspec.folder, {**convspec.environment, "OPENBLAS_CORETYPE": "Nehalem"})
+    differences = other("reproduce", run_id, "--json", "--threads", "1").json["differences"]
+    assert differences == [f"OpenBLAS as on: {os.environ.get('OPENBLAS_CORETYPE', 'this processor')} then, Nehalem now"]
+
+
 def test_mlflow_loads_and_serves_the_same_votes(trained: tuple[CommandLine, str], environment: dict[str, str]) -> None:
     convspec, run_id = trained
     expected = convspec("predict", run_id, "three.npy", "--json").json["votes"]
