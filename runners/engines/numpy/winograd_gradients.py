@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -84,42 +85,81 @@ class InputGradient:
     ) -> None:
         self.features = features
         (channels, height, width), (above, left) = input_shape, margins
-        (results, _, count, tiles, n), high, products = dy.shape, features.form[1], features.way.products
-        # A row of x is seen by `high` rows of results; beyond the edge there are none.
-        multiplied = scratch.empty("all products", (products, results + 2 * (high - 1), count, tiles * n), dy.dtype)
-        self.beyond = multiplied[:, : high - 1], multiplied[:, high - 1 + results :]
-        inside = by_row(multiplied[:, high - 1 : high - 1 + results])
-        seen = stacked(multiplied, high)[:, above : above + height]
+        (_, _, count, tiles, n), high, products = dy.shape, features.form[1], features.way.products
         self.outer = aligned((channels, height, OUTPUTS * (tiles - 1) + products, n), dy.dtype, fill=0)
         self.overlap = self.outer[:, :, OUTPUTS * tiles :]
         self.dx = self.outer[:, :, left : left + width]
         blocks = row_blocks(height, products * max(channels, count) * tiles * n * dy.itemsize)
+        rolling = Rolling(scratch, blocks, (products, count, tiles * n), dy, high=high, above=above)
         values = scratch.empty("products", (most_rows(blocks), products, channels, tiles * n), dy.dtype)
         tiled = scratch.empty("tiles", (most_rows(blocks), products, channels, tiles, n), dy.dtype)
+        firsts = range(0, products, OUTPUTS)
         self.blocks = []
-        done = 0
-        for rows in blocks:
+        for rows, window in zip(blocks, rolling.windows, strict=True):
             here = slice(rows.stop - rows.start)
             v, t = values[here], tiled[here]
-            # Rows of results that this block is the first to see.
-            into = slice(done, min(results, above + rows.stop))
-            done = into.stop
-            firsts = range(0, products, OUTPUTS)
             targets = [in_tiles(self.outer[:, rows, j : j + OUTPUTS * tiles]) for j in firsts]
             shares = [t[:, j : j + OUTPUTS].transpose(2, 0, 3, 1, 4) for j in firsts]
-            self.blocks.append(
-                (flat(dy[into]), inside[into], seen[:, rows], v.swapaxes(0, 1), flat(v), flat(t), targets, shares)
-            )
+            self.blocks.append((window, v.swapaxes(0, 1), flat(v), flat(t), targets, shares))
 
     def __call__(self) -> Array:
         way, weight = self.features.way, self.features.turned()[:, None]
-        for edge in (*self.beyond, self.overlap):
-            edge.fill(0)
-        for dy, products, matrices, values, by_product, tiled, targets, shares in self.blocks:
-            np.matmul(way.results.T, dy, products)
-            np.matmul(weight, matrices, values)
+        self.overlap.fill(0)
+        for window, values, by_product, tiled, targets, shares in self.blocks:
+            np.matmul(weight, window.fill(way.results.T), values)
             np.matmul(way.values.T, by_product, tiled)
             np.copyto(targets[0], shares[0])
             for target, share in zip(targets[1:], shares[1:], strict=True):
                 np.add(target, share, target)
         return self.dx
+
+
+@dataclass(frozen=True)
+class Window:
+    """The products of the rows of dy that a block of rows of x sees: those that the block before saw, too, are moved up, rows
+    beyond the edges are zeros, and the others are computed. `matrices` is (products, rows of x, high * features, columns)."""
+
+    moved: tuple[Array, Array]
+    beyond: tuple[Array, Array]
+    dy: Array
+    products: Array
+    matrices: Array
+
+    def fill(self, results: Array) -> Array:
+        """The matrices, from what dy holds now; blocks are filled one after the other."""
+        np.copyto(*self.moved)
+        for rows in self.beyond:
+            rows.fill(0)
+        np.matmul(results, self.dy, self.products)
+        return self.matrices
+
+
+class Rolling:
+    """The products of dy (rows, OUTPUTS, features, tiles, n) in memory for one block of rows of x: in that of a whole picture
+    they would be written to the main memory, and fetched from there, before they are multiplied."""
+
+    def __init__(
+        self, scratch: Scratch, blocks: list[slice], form: tuple[int, int, int], dy: Array, *, high: int, above: int
+    ) -> None:
+        products, count, columns = form
+        shared = high - 1  # rows of dy that a row of x and the one below it both see, beside each other's own
+        memory = scratch.empty("window", (products, most_rows(blocks) + shared, count, columns), dy.dtype)
+        self.windows: list[Window] = []
+        before = 0
+        for rows in blocks:
+            length = rows.stop - rows.start + shared
+            moved = min(shared, before)
+            first = rows.start + above - shared  # the row of dy that is the first in the window
+            begin, end = (min(max(first + row, 0), len(dy)) for row in (moved, length))
+            place = slice(begin - first, end - first) if begin < end else slice(length, length)
+            beyond = memory[:, moved : place.start], memory[:, place.stop : length]
+            self.windows.append(
+                Window(
+                    (memory[:, :moved], memory[:, before - moved : before]),
+                    beyond,
+                    flat(dy[begin:end]),
+                    by_row(memory[:, place]),
+                    stacked(memory[:, :length], high),
+                )
+            )
+            before = length
