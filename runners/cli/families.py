@@ -29,11 +29,22 @@ def run_several(found: Several | Searching, request: Request, *, dry_run: bool, 
     if dry_run:
         run_dry(found, request, as_json=as_json)
         return
+    if request.nodes is None:
+        _check_engines(found, request.device)
     _say_what_was_before(found, request)
     if isinstance(found, Several):
         run_comparison(found, request, as_json=as_json)
     else:
         run_search(found, request, as_json=as_json)
+
+
+def _check_engines(found: Several | Searching, device: str) -> None:
+    """Raises UserError, before anything is begun, where an engine or a device that is asked for is not there."""
+    from convspec.loading import Several
+    from runners.engines.choice import choose
+
+    for loaded in [member.loaded for member in found.members] if isinstance(found, Several) else [found.base]:
+        choose(loaded.pipeline, loaded.plan, device=device)
 
 
 def _say_what_was_before(found: Several | Searching, request: Request) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
 from runners.cli.families import workers_here
+from tests.conftest import CommandLine
 
 ASKED = {
     "fewer than cores": (1, 2, True, 1, ""),
@@ -22,3 +25,12 @@ def test_workers_beyond_the_cores_are_not_started_and_it_says_so(
 ) -> None:
     assert workers_here(asked, cores, is_here=is_here) == expected
     assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed")
+@pytest.mark.parametrize("name", ["digits_architectures", "digits_search"])
+def test_an_engine_that_is_not_there_is_said_before_anything_is_begun(name: str, convspec: CommandLine) -> None:
+    done = convspec("run", name, "--engine", "torch")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Error: The torch engine needs PyTorch, which is not installed.")
+    assert not list(convspec.folder.iterdir())
